@@ -1,0 +1,177 @@
+"""Typed readers of environment variables.
+
+Each refuses a wrong value with a sentence that names the variable, says what is wrong with its value and gives an
+example. A secret may also come as ``NAME_FILE``, the path of a file that holds it.
+"""
+
+import ipaddress
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+import psutil
+from django.core.exceptions import ImproperlyConfigured
+from tzlocal import get_localzone_name
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+class WrongSetting(ImproperlyConfigured):
+    """An environment variable whose value cannot be used; the product does not start."""
+
+    def __init__(self, name: str, problem: str, example: str) -> None:
+        super().__init__(f"{name} {problem}. Set it like this: {name}={example}")
+
+
+def read_env_file(path: Path) -> None:
+    """Take the variables of a ``.env`` file that the environment does not set itself; no file is no error."""
+    if path.is_file():
+        environ.Env.read_env(str(path))
+
+
+def read_text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default).strip()
+
+
+def read_flag(name: str, *, default: bool) -> bool:
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    if text.strip().lower() in _TRUE:
+        return True
+    if text.strip().lower() in _FALSE:
+        return False
+    raise WrongSetting(name, f"is {text!r}, which is neither yes nor no", "1")
+
+
+def read_integer(name: str, *, default: int, lowest: int, highest: int) -> int:
+    text = read_text(name, str(default))
+    try:
+        value = int(text)
+    except ValueError:
+        raise WrongSetting(name, f"is {text!r}, which is no whole number", str(default)) from None
+    if not lowest <= value <= highest:
+        raise WrongSetting(name, f"is {value}, outside {lowest} to {highest}", str(default))
+    return value
+
+
+def read_number(name: str, *, default: float, lowest: float, highest: float) -> float:
+    text = read_text(name, str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        raise WrongSetting(name, f"is {text!r}, which is no number", str(default)) from None
+    if not lowest <= value <= highest:
+        raise WrongSetting(name, f"is {text}, outside {lowest:g} to {highest:g}", f"{default:g}")
+    return value
+
+
+def read_choice(name: str, choices: Sequence[str], *, default: str) -> str:
+    value = read_text(name, default) or default
+    if value not in choices:
+        raise WrongSetting(name, f"is {value!r}, but only {', '.join(choices)} are known", choices[0])
+    return value
+
+
+def read_list(name: str) -> list[str]:
+    """The parts between commas, without blanks around them; an unset variable is an empty list."""
+    return [part.strip() for part in read_text(name).split(",") if part.strip()]
+
+
+def read_secret(name: str) -> str:
+    """The variable, or the text of the file that ``NAME_FILE`` names; empty when neither is set."""
+    file_name = read_text(f"{name}_FILE")
+    if not file_name:
+        return read_text(name)
+    try:
+        return Path(file_name).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        problem = f"names {file_name}, which cannot be read ({error.strerror})"
+        raise WrongSetting(f"{name}_FILE", problem, "/run/secrets/" + name.lower()) from error
+
+
+def read_secret_key(path: Path, *, make_it: bool) -> str:
+    """``SECRET_KEY``; without it the key kept at ``path``, made there on the first run when ``make_it`` says so."""
+    key = read_secret("SECRET_KEY")
+    if key:
+        return key
+    if not make_it:
+        problem = "is not set, which the server set-up (DATABASE_URL) needs; make one with: openssl rand -hex 32"
+        raise WrongSetting("SECRET_KEY", problem, secrets.token_hex(32))
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
+
+
+def read_addresses(name: str) -> list[str]:
+    """IPv4 addresses to ask, unicast or broadcast, and the word ``auto`` for every LAN's broadcast address."""
+    parts = read_list(name)
+    for part in parts:
+        if part == "auto":
+            continue
+        try:
+            ipaddress.IPv4Address(part)
+        except ValueError:
+            problem = f"holds {part!r}, which is neither an IPv4 address nor the word auto"
+            raise WrongSetting(name, problem, "192.168.0.34,auto") from None
+    return parts
+
+
+def read_timezone(name: str) -> str:
+    """The variable, else the host's zone, else UTC."""
+    zone = read_text(name) or get_localzone_name() or "UTC"
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise WrongSetting(name, f"is {zone!r}, which is no IANA time zone", "Europe/London") from None
+    return zone
+
+
+def read_database(name: str, default_url: str) -> dict[str, Any]:
+    """A Django database entry from a URL: ``sqlite:///path`` or ``mysql://user:password@host:3306/name``."""
+    example = "mysql://ct6:password@127.0.0.1:3306/ct6"
+    url = read_secret(name) or default_url
+    scheme = url.partition("://")[0]
+    if scheme not in ("sqlite", "mysql"):
+        raise WrongSetting(name, f"starts with {scheme!r}; only sqlite and mysql are known", example)
+    try:
+        entry: dict[str, Any] = environ.Env.db_url_config(url)
+    except (ValueError, ImproperlyConfigured) as error:
+        raise WrongSetting(name, f"cannot be read ({error})", example) from error
+    if not entry.get("NAME"):
+        raise WrongSetting(name, "names no database", example)
+    return entry
+
+
+def read_redis(name: str) -> str:
+    url = read_secret(name)
+    if url and url.partition("://")[0] not in ("redis", "rediss", "unix"):
+        raise WrongSetting(name, "is no redis:// address", "redis://127.0.0.1:6379/0")
+    return url
+
+
+def own_names() -> list[str]:
+    """The names and addresses of this machine, under which its pages may be opened."""
+    host = socket.gethostname()
+    names = {
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+        host,
+        host.partition(".")[0],
+        f"{host.partition('.')[0]}.local",
+    }
+    for addresses in psutil.net_if_addrs().values():
+        for entry in addresses:
+            if entry.family == socket.AF_INET:
+                names.add(entry.address)
+            elif entry.family == socket.AF_INET6:
+                names.add(f"[{entry.address.partition('%')[0]}]")
+    return sorted(name for name in names if name)

@@ -1,0 +1,53 @@
+"""Rows for tests, made with as few words as possible."""
+
+from collections.abc import Sequence
+
+from devices.models import Device, Port
+from readings.models import DeviceReading, DirtyBucket, PortReading
+from readings.quantities import ACTIVE_POWER
+
+ASSY = "ASY0398_V003.300_SN00001801"
+MINUTE_MS = 60_000
+
+
+def make_device(
+    assy: str = ASSY, *, ports: Sequence[str] = ("",) * 6, timezone: str = "UTC", **fields: object
+) -> Device:
+    """An adopted device with a port per name."""
+    values: dict[str, object] = {
+        "name": "Meter",
+        "adoption": "adopted",
+        "active": True,
+        "address": "127.0.0.2",
+        **fields,
+    }
+    device = Device.objects.create(assy=assy, timezone=timezone, **values)
+    for number, name in enumerate(ports, start=1):
+        Port.objects.create(device=device, number=number, name=name)
+    return device
+
+
+def store_reading(
+    device: Device, time_ms: int, window_ms: int, powers_w: Sequence[float | None], *, recovered: bool = False
+) -> None:
+    """A reading of the device with these active powers in W by port, and the minutes that it makes dirty."""
+    DeviceReading.objects.create(
+        device=device, time=time_ms, window_ms=window_ms, recovered=recovered,
+        voltage=230.0, frequency=50.0, temperature=25.5, rssi=-60.0,
+    )  # fmt: skip
+    for port, power_w in zip(device.ports.order_by("number"), powers_w, strict=False):
+        PortReading.objects.create(
+            port=port, time=time_ms, window_ms=0 if power_w is None else window_ms, recovered=recovered,
+            active_power=power_w, reactive_power=power_w, apparent_power=None if power_w is None else abs(power_w),
+            power_factor=1.0, current_rms=0.5, current_peak=0.7,
+        )  # fmt: skip
+    first = (time_ms - window_ms) // MINUTE_MS * MINUTE_MS
+    for minute in range(first, time_ms, MINUTE_MS):
+        DirtyBucket.objects.get_or_create(device=device, minute=minute)
+
+
+def fixed_power(power_w: float) -> int:
+    """The stored integer of an active power in W."""
+    value = ACTIVE_POWER.fixed(power_w)
+    assert value is not None
+    return value
