@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 
 if TYPE_CHECKING:
-    from devices.models import ConfigChange, Device, Port
+    from devices.models import ConfigChange, Device, Port  # noqa: F401  (named in quotes below)
 
 
 def silence_limit() -> timedelta:

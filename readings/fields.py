@@ -5,7 +5,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from readings.quantities import Quantity
 
-
 if TYPE_CHECKING:
     _IntegerField = models.IntegerField[Any, Any]
 else:
