@@ -1,0 +1,50 @@
+"""Names as people write them, and as a unit can carry them without coming to harm."""
+
+from __future__ import annotations
+
+import unicodedata
+from urllib.parse import quote, unquote
+
+from devices.ct6.errors import NameTooLong
+from devices.ct6.unit_numbers import reads_as_number
+
+MAX_NAME_CHARACTERS = 64
+# A unit repeats its own name and those of its ports in every answer: at this length they double it, no more.
+MAX_NAME_BYTES = 192
+
+_NO_TEXT = {"Cc", "Cs"}  # control characters, and halves of characters that cannot be encoded
+
+
+def clean_text(text: str) -> str:
+    """The text without control characters and cut to the greatest length of a name."""
+    if len(text) <= MAX_NAME_CHARACTERS and text.isprintable():
+        return text
+    # The slice bounds the work that a hostile text can make.
+    kept = (c for c in text[: 4 * MAX_NAME_CHARACTERS] if unicodedata.category(c) not in _NO_TEXT)
+    return "".join(kept)[:MAX_NAME_CHARACTERS]
+
+
+def encode_name(text: str) -> str:
+    """The name as it goes into a unit's settings: only letters, digits, `_`, `-` and percent-codes.
+
+    `decode_name` gives the same name back, without control characters. Raises NameTooLong past 64 characters
+    or 192 encoded bytes (64 Latin letters, 32 umlauts, 21 Chinese characters).
+    """
+    kept = "".join(c for c in text if unicodedata.category(c) not in _NO_TEXT)
+    encoded = quote(kept, safe="").replace(".", "%2E").replace("~", "%7E")
+    if reads_as_number(encoded):
+        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    if len(kept) > MAX_NAME_CHARACTERS or len(encoded) > MAX_NAME_BYTES:
+        raise NameTooLong(
+            "",
+            f"has {len(kept)} characters, {len(encoded)} bytes once encoded",
+            f"at most {MAX_NAME_CHARACTERS} characters and {MAX_NAME_BYTES} bytes fit into a unit's answers.",
+        )
+    return encoded
+
+
+def decode_name(value: str | float) -> str:
+    """The name a person gave, from what the unit stored: percent-codes undone, a number as it was typed."""
+    if isinstance(value, str):
+        return clean_text(unquote(value, errors="replace") if "%" in value else value)
+    return clean_text(str(value).removesuffix(".0"))
