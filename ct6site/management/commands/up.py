@@ -1,0 +1,87 @@
+import socket
+import sys
+import threading
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connections
+
+from ct6site import env
+from ct6site.operations import demo, first_run
+from ct6site.operations.supervisor import Part, Supervisor
+
+WEB_START_LIMIT_S = 60.0
+
+
+class Command(BaseCommand):
+    help = "Set up the database and run web server, collector, workers and schedule until Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=env.read_text("HOST", "0.0.0.0"))  # noqa: S104  (phones on the LAN)
+        parser.add_argument("--port", type=int, default=env.read_integer("PORT", default=8000, lowest=1, highest=65535))
+        parser.add_argument("--demo", action="store_true", default=env.read_flag("DEMO", default=False))
+
+    def handle(self, *args: Any, host: str, port: int, demo: bool, **options: Any) -> None:
+        try:
+            first_run.check_port(host, port)
+            with first_run.take_data_folder(settings.DATA_DIR):
+                self._set_up(with_demo=demo)
+                self._announce_when_ready(host, port)
+                Supervisor(_parts(host, port, with_demo=demo)).run()
+        except first_run.CannotStart as error:
+            raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError(f"The database cannot be used: {error}. Check DATABASE_URL and try again.") from error
+        self.stdout.write("Stopped.")
+
+    def _set_up(self, *, with_demo: bool) -> None:
+        self.stdout.write("Preparing the database and the pages ...")
+        first_run.prepare_database()
+        first_run.collect_static_files(settings.BASE_DIR / "requirements" / "lock" / "base.txt")
+        made = first_run.ensure_admin(env.read_secret("CT6_ADMIN_PASSWORD"))
+        if made:
+            self.stdout.write(self.style.WARNING(f"The user is admin, the password {made} (shown only this once)."))
+        if with_demo and demo.make_history(now_ms=time.time_ns() // 1_000_000):
+            self.stdout.write("Made two simulated units with thirty days of history; remove them by: make remove-demo")
+        connections.close_all()
+
+    def _announce_when_ready(self, host: str, port: int) -> None:
+        def announce() -> None:
+            deadline = time.monotonic() + WEB_START_LIMIT_S
+            while time.monotonic() < deadline:
+                try:
+                    socket.create_connection(("127.0.0.1" if host == "0.0.0.0" else host, port), timeout=1).close()  # noqa: S104
+                except OSError:
+                    time.sleep(0.2)
+                else:
+                    self.stdout.write(self.style.SUCCESS("Ready: " + "  ".join(first_run.page_addresses(host, port))))
+                    self.stdout.write("Stop it with Ctrl-C.")
+                    return
+
+        threading.Thread(target=announce, daemon=True).start()
+
+
+def _parts(host: str, port: int, *, with_demo: bool) -> list[Part]:
+    manage = (sys.executable, "manage.py")
+    celery = (sys.executable, "-m", "celery", "-A", "ct6site")
+    worker = ("worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle")
+    asked = {"CT6_ADDRESSES": ",".join(demo.ADDRESSES)} if with_demo else {}
+    parts = [
+        Part("collector", (*manage, "collect_ct6"), asked),
+        Part("web", _web_command(host, port)),
+        Part("worker-rollups", (*celery, *worker, "-Q", "rollups", "-n", "rollups@%h")),
+        Part("worker-jobs", (*celery, *worker, "-Q", "jobs", "-n", "jobs@%h")),
+        Part("beat", (*celery, "beat", "--loglevel", "WARNING", "--pidfile", "")),
+    ]
+    if with_demo:
+        parts.insert(0, Part("simulator", (*manage, *demo.simulator_arguments())))
+    return parts
+
+
+def _web_command(host: str, port: int) -> tuple[str, ...]:
+    arguments = f"--bind {host}:{port} --workers 1 --graceful-timeout 2 --log-level warning --no-control-socket".split()
+    threads = str(env.read_integer("WEB_THREADS", default=8, lowest=1, highest=256))
+    return (sys.executable, "-m", "gunicorn", "ct6site.wsgi", *arguments, "--threads", threads)

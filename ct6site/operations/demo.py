@@ -1,0 +1,156 @@
+"""Two simulated units with thirty days behind them, so that there is something to look at without hardware."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.conf import settings
+
+from devices import registration
+from devices.ct6.protocol import decode_answer
+from devices.ct6.simulator.fleet import Fleet
+from devices.ct6.simulator.load import MeanValues
+from devices.ct6.simulator.unit import SimulatedUnit
+from devices.models import Device, Port
+from readings.collect import ingest
+from readings.periods import HOUR_MS, MINUTE_MS, SECOND_MS, floor_minute
+from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES
+from readings.store import retention, rollups
+
+UNITS: Final = 2
+BIND: Final = "127.0.0.61"
+HTTP_PORT: Final = 8061
+FIRST_SERIAL: Final = 99_990_001  # no real unit's
+ADDRESSES: Final = ("127.0.0.61", "127.0.0.62")
+HISTORY: Final = timedelta(days=30)
+SECONDS_FOR_MS: Final = 2 * HOUR_MS
+_NS: Final = 1_000_000
+_ROLES: Final = {
+    "Grid": Port.Role.GRID,
+    "Feed": Port.Role.GRID,
+    "Solar": Port.Role.SOLAR,
+    "Carport roof": Port.Role.SOLAR,
+    "Battery": Port.Role.BATTERY,
+    "EV": Port.Role.EV,
+}
+
+
+def simulator_arguments() -> list[str]:
+    """The management command that runs the demo's units."""
+    return [
+        "simulate_ct6", "--units", str(UNITS), "--bind", BIND, "--http-port", str(HTTP_PORT),
+        "--ayt-port", str(settings.CT6_PORT), "--first-serial", str(FIRST_SERIAL),
+        "--utc-offset-s", str(_utc_offset_s()),
+    ]  # fmt: skip
+
+
+def make_history(now_ms: int) -> bool:
+    """Make the demo's devices and their past, unless they are there already; True when it made them."""
+    if Device.objects.demo().exists():
+        return False
+    for unit in _fleet().units:
+        device = _register(unit, now_ms)
+        _store_past(device, unit, now_ms)
+        rollups.rebuild([device], now_ms - int(HISTORY.total_seconds() * SECOND_MS), now_ms, now_ms=now_ms)
+    return True
+
+
+def remove() -> int:
+    """Remove the demo's devices with all their readings and rollups; returns how many devices it removed."""
+    devices = list(Device.objects.demo())
+    for device in devices:
+        retention.forget(device)
+        device.delete()
+    return len(devices)
+
+
+@lru_cache(1)
+def _utc_offset_s() -> int:
+    offset = datetime.now(ZoneInfo(settings.CT6_TIMEZONE)).utcoffset()
+    return int(offset.total_seconds()) if offset else 0
+
+
+def _fleet() -> Fleet:
+    return Fleet(
+        UNITS, BIND, http_port=HTTP_PORT, ayt_port=settings.CT6_PORT, first_serial=FIRST_SERIAL,
+        utc_offset_s=_utc_offset_s(),
+    )  # fmt: skip
+
+
+def _register(unit: SimulatedUnit, now_ms: int) -> Device:
+    payload = unit.answer(now_ms * _NS)
+    if payload is None:
+        raise ValueError(f"the simulated unit {unit.assy} does not answer")
+    registration.register([registration.Sighting(decode_answer(payload), unit.address)])
+    device = Device.objects.get(assy=unit.assy)
+    device.demo, device.adoption = True, Device.Adoption.ADOPTED
+    device.last_seen = datetime.fromtimestamp(now_ms / SECOND_MS, UTC)
+    device.save(update_fields=["demo", "adoption", "last_seen"])
+    for port in device.ports.all():
+        port.role = _ROLES.get(port.name, Port.Role.LOAD)
+        port.save(update_fields=["role"])
+    return device
+
+
+def _store_past(device: Device, unit: SimulatedUnit, now_ms: int) -> None:
+    ports = list(device.ports.order_by("number"))
+    seconds_from = floor_minute(now_ms - SECONDS_FOR_MS)
+    first = floor_minute(now_ms - int(HISTORY.total_seconds() * SECOND_MS))
+    for start, end, step in _spans(first, seconds_from, now_ms):
+        edges = np.arange(start, end + 1, step, dtype=np.int64)
+        if len(edges) > 1:
+            means = unit.curve.mean_values(edges * _NS)
+            ingest.store(list(_readings(device, ports, edges, means)), [])
+
+
+def _spans(first: int, seconds_from: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
+    """(start, end, window), a few hours each: SQLite's lock is held for a short time only."""
+    for start in range(first, seconds_from, 12 * HOUR_MS):
+        yield start, min(start + 12 * HOUR_MS, seconds_from), MINUTE_MS
+    for start in range(seconds_from, now_ms, 10 * MINUTE_MS):
+        yield start, min(start + 10 * MINUTE_MS, now_ms), SECOND_MS
+
+
+def _readings(
+    device: Device, ports: list[Port], edges: "np.ndarray[tuple[int], np.dtype[np.int64]]", means: MeanValues
+) -> Iterator[ingest.NewReading]:
+    """The rows that the collector would have stored for these windows."""
+    port_values = np.stack(
+        [
+            np.rint(values * quantity.scale).astype(np.int64)
+            for quantity, values in zip(PORT_QUANTITIES, _port_means(means), strict=True)
+        ],
+        axis=-1,
+    ).tolist()
+    device_values = np.stack(
+        [
+            np.rint(values * quantity.scale).astype(np.int64)
+            for quantity, values in zip(DEVICE_QUANTITIES, _device_means(means), strict=True)
+        ],
+        axis=-1,
+    ).tolist()
+    windows = np.diff(edges).tolist()
+    for n, (time_ms, window_ms) in enumerate(zip(edges[1:].tolist(), windows, strict=True)):
+        rows = tuple(
+            (port.pk, time_ms, window_ms, False, *values) for port, values in zip(ports, port_values[n], strict=True)
+        )
+        device_row = (device.pk, time_ms, window_ms, False, *device_values[n])
+        yield ingest.NewReading(device.assy, device.pk, time_ms, window_ms, time_ms, device_row, rows)
+
+
+def _port_means(means: MeanValues) -> list["np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
+    return [
+        means.active_power_w,
+        means.reactive_power_var,
+        means.apparent_power_va,
+        means.power_factor,
+        means.current_rms_a,
+        means.current_peak_a,
+    ]
+
+
+def _device_means(means: MeanValues) -> list["np.ndarray[tuple[int], np.dtype[np.float64]]"]:
+    return [means.voltage_v, means.frequency_hz, means.temperature_c, means.rssi_dbm]

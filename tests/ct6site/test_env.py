@@ -1,0 +1,137 @@
+"""A wrong environment value refuses the start and says the variable, the problem and an example."""
+
+import contextlib
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ct6site import env
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_an_unset_flag_takes_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEMO", raising=False)
+    assert env.read_flag("DEMO", default=True) is True
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("off", False), ("", False)])
+def test_a_flag_is_read(monkeypatch: pytest.MonkeyPatch, text: str, value: bool) -> None:
+    monkeypatch.setenv("DEMO", text)
+    assert env.read_flag("DEMO", default=not value) is value
+
+
+def test_a_wrong_flag_names_itself_and_gives_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMO", "perhaps")
+    with pytest.raises(env.WrongSetting, match=r"DEMO is 'perhaps', which is neither yes nor no.* DEMO=1"):
+        env.read_flag("DEMO", default=False)
+
+
+@pytest.mark.parametrize("text", ["eight", "", "8.5"])
+def test_a_port_that_is_no_whole_number_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("PORT", text)
+    with pytest.raises(env.WrongSetting, match="PORT is .* no whole number.* PORT=8000"):
+        env.read_integer("PORT", default=8000, lowest=1, highest=65535)
+
+
+def test_a_port_out_of_range_is_refused_with_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "70000")
+    with pytest.raises(env.WrongSetting, match="outside 1 to 65535"):
+        env.read_integer("PORT", default=8000, lowest=1, highest=65535)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "0.1", "1e9"])
+def test_a_period_out_of_range_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("CT6_PERIOD", text)
+    with pytest.raises(env.WrongSetting, match="CT6_PERIOD"):
+        env.read_number("CT6_PERIOD", default=1.0, lowest=0.25, highest=300.0)
+
+
+def test_an_unknown_choice_names_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CT6_ADOPT", "some")
+    with pytest.raises(env.WrongSetting, match="only all, ask are known"):
+        env.read_choice("CT6_ADOPT", ["all", "ask"], default="all")
+
+
+def test_addresses_may_be_unicast_broadcast_or_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CT6_ADDRESSES", "127.0.0.61, 127.255.255.255,auto")
+    assert env.read_addresses("CT6_ADDRESSES") == ["127.0.0.61", "127.255.255.255", "auto"]
+
+
+def test_a_name_among_the_addresses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CT6_ADDRESSES", "meter.local")
+    with pytest.raises(env.WrongSetting, match="'meter.local', which is neither an IPv4 address nor the word auto"):
+        env.read_addresses("CT6_ADDRESSES")
+
+
+def test_an_unknown_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CT6_TIMEZONE", "London")
+    with pytest.raises(env.WrongSetting, match="no IANA time zone.*Europe/London"):
+        env.read_timezone("CT6_TIMEZONE")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("postgres://u:p@h/db", "only sqlite and mysql are known"),
+        ("ct6", "only sqlite and mysql are known"),
+        ("mysql://u:p@h:3306/", "names no database"),
+        ("mysql://u:p@h:port/db", "cannot be read"),
+    ],
+)
+def test_a_wrong_database_url_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, url: str, problem: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(env.WrongSetting, match=problem):
+        env.read_database("DATABASE_URL", "sqlite:///x")
+
+
+def test_a_mysql_url_becomes_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://ct6:p%40ss@db:3307/meters")
+    entry = env.read_database("DATABASE_URL", "sqlite:///x")
+    wanted = {"NAME": "meters", "USER": "ct6", "PASSWORD": "p@ss", "HOST": "db", "PORT": 3307}
+    assert {key: entry[key] for key in wanted} == wanted
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from the file\n")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "key"))
+    assert env.read_secret("SECRET_KEY") == "from the file"
+
+
+def test_a_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "none"))
+    with pytest.raises(env.WrongSetting, match="SECRET_KEY_FILE names .*none, which cannot be read"):
+        env.read_secret("SECRET_KEY")
+
+
+def test_the_secret_key_is_made_once_and_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    key = env.read_secret_key(tmp_path / "key", make_it=True)
+    assert len(key) == 64
+    assert env.read_secret_key(tmp_path / "key", make_it=True) == key
+    assert (tmp_path / "key").stat().st_mode & 0o077 == 0
+
+
+def test_the_server_set_up_wants_its_own_secret_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    with pytest.raises(env.WrongSetting, match="SECRET_KEY is not set.*openssl rand"):
+        env.read_secret_key(tmp_path / "key", make_it=False)
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20))
+def test_any_text_for_a_number_is_read_or_refused(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CT6_PERIOD", text)
+        with contextlib.suppress(env.WrongSetting):
+            assert 0.25 <= env.read_number("CT6_PERIOD", default=1.0, lowest=0.25, highest=300.0) <= 300.0
+
+
+def test_every_variable_is_documented_in_the_example_file() -> None:
+    sources = [*ROOT.glob("ct6site/**/*.py"), *ROOT.glob("devices/**/*.py"), *ROOT.glob("readings/**/*.py")]
+    read = {name for path in sources for name in re.findall(r'read_\w+\(\s*"([A-Z0-9_]+)"', path.read_text())}
+    documented = set(re.findall(r"^#?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert read - documented == set()
+    assert documented - read == {"MYSQL_PASSWORD"}  # docker/compose.yaml's own
