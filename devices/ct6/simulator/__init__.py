@@ -1,0 +1,1 @@
+"""A faithful fake unit: the demo, the test double and the load generator."""
