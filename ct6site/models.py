@@ -44,8 +44,16 @@ class ApiToken(models.Model):
     @classmethod
     def make(cls, user: User, *, name: str = "", scope: str = Scope.READ) -> tuple["ApiToken", str]:
         """A new token and its text, which cannot be had again."""
+        token = cls(user=user, name=name, scope=scope)
+        text = token.draw_text()
+        token.save()
+        return token, text
+
+    def draw_text(self) -> str:
+        """A new text that opens the API once the token is saved; it cannot be had again."""
         text = secrets.token_urlsafe(32)
-        return cls.objects.create(user=user, name=name, scope=scope, digest=cls.digest_of(text)), text
+        self.digest = self.digest_of(text)
+        return text
 
     @property
     def expired(self) -> bool:

@@ -31,6 +31,11 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'sha256-jZlsGVOhUAIcH+4PVs7QuGZkthRMgvT2n0ilH6/zTM0='; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'"
 )
+ADMIN_CONTENT_SECURITY_POLICY = (
+    # Alpine, which moves the admin's menus, evaluates the texts of its attributes.
+    "default-src 'self'; script-src 'self' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'self'"
+)
 
 # --- The product ------------------------------------------------------------------------------------------------
 CT6_TIMEZONE = env.read_timezone("CT6_TIMEZONE")
@@ -63,6 +68,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "ct6site.middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -126,6 +132,7 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "ct6site.refusals.locked_out"
 
 # --- Language, time, static files -------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
@@ -133,15 +140,18 @@ TIME_ZONE = "UTC"  # days are cut in Python by each device's zone: no time zone 
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(env.read_text("CT6_STATIC_DIR") or DATA_DIR / "static")
 STATICFILES_FINDERS = [
-    "django.contrib.staticfiles.finders.FileSystemFinder",
-    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "django_plotly_dash.finders.DashAssetFinder",
-    "django_plotly_dash.finders.DashComponentFinder",
-    "django_plotly_dash.finders.DashAppDirectoryFinder",
+    "dashboard.static_files.AppFinder",
+    "dashboard.static_files.DashComponentFinder",
 ]
-PLOTLY_COMPONENTS = ["dpd_components", "dash_mantine_components"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "dashboard.static_files.HashedStaticFiles"},
+}
+# Before `collectstatic` ran, files are served from where the packages have them: neither compressed nor cached.
+WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").is_file()
+PLOTLY_COMPONENTS = ["dash_mantine_components"]
 PLOTLY_DASH = {
     "serve_locally": True,
     "insert_demo_migrations": False,
@@ -156,7 +166,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["devices.access.ReadOrConfigure"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["ct6site.rendering.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "ct6site.refusals.explain",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {
@@ -166,6 +178,21 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
 }
+
+# --- Admin ------------------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "CT6 energy meters",
+    "SITE_HEADER": "CT6 energy meters",
+    "SITE_ICON": "ct6site.admin_menu.icon",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "ct6site.admin_menu.icon"}],
+    "SIDEBAR": {"navigation": "ct6site.admin_menu.navigation"},
+    "COLORS": {
+        "primary": {  # the dashboard's green
+            "50": "#e6f6f2", "100": "#c9ebe3", "200": "#a0dccf", "300": "#6fcdb9", "400": "#2fc4a4", "500": "#1fa98c",
+            "600": "#0b7562", "700": "#08604f", "800": "#054a3d", "900": "#043a30", "950": "#022620",
+        },
+    },
+}  # fmt: skip
 
 # --- Background work --------------------------------------------------------------------------------------------
 REDIS_URL = env.read_redis("REDIS_URL")

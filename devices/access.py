@@ -1,14 +1,19 @@
 """Who may see which device: the one mechanism of the pages, the callbacks, the exports and the API."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 from rest_framework.permissions import SAFE_METHODS, BasePermission
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from devices.models import Device, Port
 from devices.querysets import DeviceQuerySet, PortQuerySet
+
+if TYPE_CHECKING:
+    # REST framework reads ReadOrConfigure out of the settings while it is itself being imported.
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
 
 
 def devices_for(user: Any) -> DeviceQuerySet:

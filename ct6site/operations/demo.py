@@ -1,9 +1,9 @@
 """Two simulated units with thirty days behind them, so that there is something to look at without hardware."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,12 +12,13 @@ from django.conf import settings
 from devices import registration
 from devices.ct6.protocol import decode_answer
 from devices.ct6.simulator.fleet import Fleet
-from devices.ct6.simulator.load import MeanValues
+from devices.ct6.simulator.household import Floats
+from devices.ct6.simulator.load import LoadCurve, MeanValues
 from devices.ct6.simulator.unit import SimulatedUnit
 from devices.models import Device, Port
 from readings.collect import ingest
 from readings.periods import HOUR_MS, MINUTE_MS, SECOND_MS, floor_minute
-from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES
+from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES, Quantity
 from readings.store import retention, rollups
 
 UNITS: Final = 2
@@ -54,7 +55,7 @@ def make_history(now_ms: int) -> bool:
     for unit in _fleet().units:
         device = _register(unit, now_ms)
         _store_past(device, unit, now_ms)
-        rollups.rebuild([device], now_ms - int(HISTORY.total_seconds() * SECOND_MS), now_ms, now_ms=now_ms)
+        rollups.rebuild([device], now_ms - int(HISTORY.total_seconds() * SECOND_MS), now_ms)
     return True
 
 
@@ -96,14 +97,10 @@ def _register(unit: SimulatedUnit, now_ms: int) -> Device:
 
 
 def _store_past(device: Device, unit: SimulatedUnit, now_ms: int) -> None:
-    ports = list(device.ports.order_by("number"))
     seconds_from = floor_minute(now_ms - SECONDS_FOR_MS)
     first = floor_minute(now_ms - int(HISTORY.total_seconds() * SECOND_MS))
     for start, end, step in _spans(first, seconds_from, now_ms):
-        edges = np.arange(start, end + 1, step, dtype=np.int64)
-        if len(edges) > 1:
-            means = unit.curve.mean_values(edges * _NS)
-            ingest.store(list(_readings(device, ports, edges, means)), [])
+        ingest.store(simulated_readings(device, unit.curve, start, end, step), [])
 
 
 def _spans(first: int, seconds_from: int, now_ms: int) -> Iterator[tuple[int, int, int]]:
@@ -114,34 +111,40 @@ def _spans(first: int, seconds_from: int, now_ms: int) -> Iterator[tuple[int, in
         yield start, min(start + 10 * MINUTE_MS, now_ms), SECOND_MS
 
 
-def _readings(
-    device: Device, ports: list[Port], edges: "np.ndarray[tuple[int], np.dtype[np.int64]]", means: MeanValues
-) -> Iterator[ingest.NewReading]:
-    """The rows that the collector would have stored for these windows."""
-    port_values = np.stack(
-        [
-            np.rint(values * quantity.scale).astype(np.int64)
-            for quantity, values in zip(PORT_QUANTITIES, _port_means(means), strict=True)
-        ],
-        axis=-1,
-    ).tolist()
-    device_values = np.stack(
-        [
-            np.rint(values * quantity.scale).astype(np.int64)
-            for quantity, values in zip(DEVICE_QUANTITIES, _device_means(means), strict=True)
-        ],
-        axis=-1,
-    ).tolist()
-    windows = np.diff(edges).tolist()
-    for n, (time_ms, window_ms) in enumerate(zip(edges[1:].tolist(), windows, strict=True)):
-        rows = tuple(
-            (port.pk, time_ms, window_ms, False, *values) for port, values in zip(ports, port_values[n], strict=True)
+def simulated_readings(
+    device: Device, curve: LoadCurve, start_ms: int, end_ms: int, window_ms: int
+) -> list[ingest.NewReading]:
+    """What the collector would have stored of a load, in whole windows of one length from ``start_ms`` on."""
+    ports = list(device.ports.order_by("number").values_list("number", "pk"))
+    edges = np.arange(start_ms, end_ms + 1, window_ms, dtype=np.int64)
+    if len(edges) < 2:
+        return []
+    means = curve.mean_values(edges * _NS)
+    of_ports = _fixed(PORT_QUANTITIES, _port_means(means))
+    of_device = _fixed(DEVICE_QUANTITIES, _device_means(means))
+    return [
+        ingest.NewReading(
+            unit=device.assy,
+            device_id=device.pk,
+            time_ms=time_ms,
+            window_ms=window_ms,
+            kept_since_ms=time_ms,
+            device_row=(device.pk, time_ms, window_ms, False, *of_device[n]),
+            port_numbers=tuple(number for number, _ in ports),
+            port_rows=tuple((ports[m][1], time_ms, window_ms, False, *values) for m, values in enumerate(of_ports[n])),
         )
-        device_row = (device.pk, time_ms, window_ms, False, *device_values[n])
-        yield ingest.NewReading(device.assy, device.pk, time_ms, window_ms, time_ms, device_row, rows)
+        for n, time_ms in enumerate(edges[1:].tolist())
+    ]
 
 
-def _port_means(means: MeanValues) -> list["np.ndarray[tuple[int, int], np.dtype[np.float64]]"]:
+def _fixed(quantities: Sequence[Quantity], means: Sequence[Floats]) -> list[Any]:
+    """Per window, the stored integers of these quantities; of every port where the means have ports."""
+    scaled = [np.rint(values * quantity.scale) for quantity, values in zip(quantities, means, strict=True)]
+    integers: list[Any] = np.stack(scaled, axis=-1).astype(np.int64).tolist()
+    return integers
+
+
+def _port_means(means: MeanValues) -> list[Floats]:
     return [
         means.active_power_w,
         means.reactive_power_var,
@@ -152,5 +155,5 @@ def _port_means(means: MeanValues) -> list["np.ndarray[tuple[int, int], np.dtype
     ]
 
 
-def _device_means(means: MeanValues) -> list["np.ndarray[tuple[int], np.dtype[np.float64]]"]:
+def _device_means(means: MeanValues) -> list[Floats]:
     return [means.voltage_v, means.frequency_hz, means.temperature_c, means.rssi_dbm]

@@ -1,1 +1,141 @@
-def health(r): ...
+"""Whether the parts of the product work, as far as what they leave in the database tells."""
+
+import platform
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+
+import django
+import structlog
+from django.db import Error, connection
+from django.db.models import Min
+
+from devices.models import ConfigChange, Device
+from readings.models import DirtyBucket, Heartbeat
+from readings.periods import to_datetime
+from readings.store.rollups import closed_before
+
+log = structlog.get_logger(__name__)
+
+STALE_AFTER = timedelta(seconds=60)
+BEHIND_AFTER = timedelta(minutes=5)
+DATABASE_LIMIT_S = 3.0
+
+WORKERS = ("worker-rollups", "worker-jobs")
+PARTS = ("database", "collector", *WORKERS, "beat", "rollups")
+
+Heartbeats = Mapping[str, Heartbeat]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How a part is, in a sentence, and what it counted."""
+
+    name: str
+    well: bool
+    sentence: str
+    figures: Mapping[str, object] = field(default_factory=dict)
+
+
+def examine(now: datetime, *, limit_s: float = DATABASE_LIMIT_S) -> list[Part]:
+    """All ``PARTS``, within ``limit_s`` seconds: while the database is away, of the others nothing is known."""
+    try:
+        return _within(limit_s, lambda: _examine(now))
+    except (Error, TimeoutError) as error:
+        log.warning("The database does not answer", reason=str(error))
+        unknown = [Part(name, False, "Not known while the database does not answer.") for name in PARTS[1:]]
+        return [Part("database", False, f"It does not answer: {error}"), *unknown]
+
+
+def versions() -> dict[str, str]:
+    database = ".".join(str(number) for number in connection.get_database_version())
+    return {
+        "python": platform.python_version(),
+        "django": django.get_version(),
+        connection.display_name: database,
+    }
+
+
+def _within(limit_s: float, ask: Callable[[], list[Part]]) -> list[Part]:
+    """What ``ask`` finds in the database. Raises TimeoutError, or the database's error.
+
+    It is asked from a thread, since a database that accepts a connection and then says nothing would hold us up.
+    """
+    outcome: SimpleQueue[list[Part] | Error] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcome.put(ask())
+        except Error as error:
+            outcome.put(error)
+        finally:
+            connection.close()
+
+    threading.Thread(target=run, name="health", daemon=True).start()
+    try:
+        found = outcome.get(timeout=limit_s)
+    except Empty:
+        raise TimeoutError(f"nothing came within {limit_s:g} s") from None
+    if isinstance(found, Error):
+        raise found
+    return found
+
+
+def _examine(now: datetime) -> list[Part]:
+    heartbeats = {heartbeat.part: heartbeat for heartbeat in Heartbeat.objects.all()}
+    return [
+        _database(now),
+        _beating("collector", heartbeats, now),
+        *(_beating(name, heartbeats, now) for name in WORKERS),
+        _beat(heartbeats, now),
+        _rollups(heartbeats, now),
+    ]
+
+
+def _database(now: datetime) -> Part:
+    adopted = Device.objects.adopted()
+    figures = {
+        "devices": adopted.count(),
+        "devices_online": adopted.online(now).count(),
+        "open_wishes": ConfigChange.objects.open().count(),
+    }
+    return Part("database", True, "It answers.", figures)
+
+
+def _beating(name: str, heartbeats: Heartbeats, now: datetime) -> Part:
+    heartbeat = heartbeats.get(name)
+    if heartbeat is None:
+        return Part(name, False, "It has never given a sign of life. Start it.")
+    silent = now - heartbeat.at
+    if silent > STALE_AFTER:
+        sentence = f"Its last sign of life is {_span(silent)} old. See its log, and start it again."
+        return Part(name, False, sentence, heartbeat.detail)
+    return Part(name, True, f"Its last sign of life is {_span(silent)} old.", heartbeat.detail)
+
+
+def _beat(heartbeats: Heartbeats, now: datetime) -> Part:
+    """The schedule asks each worker for its sign of life, so one that is fresh proves the schedule too."""
+    if any(_beating(name, heartbeats, now).well for name in WORKERS):
+        return Part("beat", True, "It gives the workers their work.")
+    return Part("beat", False, "No worker has got work from it for a while: it or both workers stand still.")
+
+
+def _rollups(heartbeats: Heartbeats, now: datetime) -> Part:
+    """Old minutes that wait are no trouble by themselves: a window over an outage makes them wait, for seconds."""
+    turn = _beating("rollups", heartbeats, now)
+    waiting = DirtyBucket.objects.filter(minute__lt=closed_before(round(now.timestamp() * 1000)))
+    oldest = waiting.aggregate(oldest=Min("minute"))["oldest"]
+    behind = timedelta() if oldest is None else now - to_datetime(oldest)
+    figures = {**turn.figures, "behind_s": round(behind.total_seconds())}
+    if turn.well and (behind <= BEHIND_AFTER or not turn.figures.get("more")):
+        return Part("rollups", True, "They are up to date.", figures)
+    if turn.well:
+        return Part("rollups", False, f"They work, but are {_span(behind)} behind.", figures)
+    return Part("rollups", False, "No turn was completed for a while. See the log of worker-rollups.", figures)
+
+
+def _span(span: timedelta) -> str:
+    seconds = round(span.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

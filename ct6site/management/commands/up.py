@@ -22,15 +22,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=env.read_text("HOST", "0.0.0.0"))  # noqa: S104  (phones on the LAN)
         parser.add_argument("--port", type=int, default=env.read_integer("PORT", default=8000, lowest=1, highest=65535))
-        parser.add_argument("--demo", action="store_true", default=env.read_flag("DEMO", default=False))
+        parser.add_argument(
+            "--demo", dest="with_demo", action="store_true", default=env.read_flag("DEMO", default=False)
+        )
 
-    def handle(self, *args: Any, host: str, port: int, demo: bool, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, with_demo: bool, **options: Any) -> None:
         try:
             first_run.check_port(host, port)
             with first_run.take_data_folder(settings.DATA_DIR):
-                self._set_up(with_demo=demo)
+                self._set_up(with_demo=with_demo)
                 self._announce_when_ready(host, port)
-                Supervisor(_parts(host, port, with_demo=demo)).run()
+                Supervisor(_parts(host, port, with_demo=with_demo)).run()
         except first_run.CannotStart as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:

@@ -1,0 +1,59 @@
+"""How the site says no where no view does: in JSON under /api/, and always as a sentence that says what to do."""
+
+import sys
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views import defaults
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+log = structlog.get_logger(__name__)
+
+_AWAY = "The database does not answer at the moment. Try again in some seconds."
+_SOON = {"Retry-After": "5"}
+
+
+def explain(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The answer of the API to an error in one of its views; a database that is away is 503, not a traceback."""
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("The database does not answer", path=context["request"].path, reason=str(error))
+        return Response({"detail": _AWAY}, status=503, headers=_SOON)
+    return exception_handler(error, context)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if not _in_api(request):
+        return defaults.page_not_found(request, exception)
+    return _refuse(request, 404, f"There is no {request.path}; /api/v1/docs/ shows what there is.")
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Called while the error is being handled. Its traceback is in the log, and nowhere else."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return _refuse(request, 503, _AWAY, _SOON)
+    if not _in_api(request):
+        return defaults.server_error(request)
+    return _refuse(request, 500, "Something broke on our side; the server's log tells what.")
+
+
+def locked_out(request: HttpRequest, response: HttpResponseBase, credentials: dict[str, Any]) -> HttpResponseBase:
+    """After too many wrong passwords."""
+    wait_s = round(settings.AXES_COOLOFF_TIME * 3600)
+    sentence = f"Too many wrong passwords for this user from this address. Try again in {wait_s // 60} minutes."
+    return _refuse(request, 429, sentence, {"Retry-After": str(wait_s)})
+
+
+def _refuse(
+    request: HttpRequest, status: int, sentence: str, headers: dict[str, str] | None = None
+) -> HttpResponseBase:
+    if _in_api(request):
+        return JsonResponse({"detail": sentence}, status=status, headers=headers)
+    return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _in_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")

@@ -1,0 +1,260 @@
+"""Series and energies over the REST API. Every refusal names its parameter and what it allows."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import QueryDict
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from devices.access import devices_for, ports_for
+from devices.api_fields import OneOf
+from devices.models import Device, Port
+from readings import history, periods
+from readings.quantities import PORT_QUANTITIES, QUANTITIES
+
+RESOLUTIONS = ("auto", "second", "minute", "hour", "day")
+BUCKETS = ("total", "hour", "day", "month")
+MAX_POINTS = 20_000
+MAX_LINES = 200
+MAX_ROWS = 100_000
+_SHORTEST_MS = {"hour": periods.HOUR_MS, "day": 23 * periods.HOUR_MS, "month": 28 * 24 * periods.HOUR_MS}
+_LARGEST_ID = 2**31 - 1
+# The '+' of an offset that nobody percent-encoded arrives as a blank.
+_LOST_PLUS = re.compile(r"(T\d\d:?\d\d\S*) (\d\d(?::?\d\d)?)$", re.ASCII)
+
+
+# --- Parameters -------------------------------------------------------------------------------------------------
+@extend_schema_field({"type": "array", "items": {"type": "integer", "minimum": 1}})
+class IdsField(serializers.Field[Any, Any, Any, Any]):
+    """Ids as ``?port=1&port=2``, each once and in the order asked for."""
+
+    def get_value(self, dictionary: Any) -> Any:
+        return dictionary.getlist(self.field_name) or serializers.empty
+
+    def to_internal_value(self, data: Sequence[str]) -> list[int]:
+        for text in data:
+            if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or not 0 < int(text) <= _LARGEST_ID:
+                name = self.field_name
+                raise serializers.ValidationError(f"{text!r} is no id; write {name}=1, for several {name}=1&{name}=2.")
+        return list(dict.fromkeys(int(text) for text in data))
+
+
+@extend_schema_field({"type": "string", "format": "date-time"})
+class TimeField(serializers.Field[int, str, str, Any]):
+    """An ISO 8601 time with its offset, as epoch ms."""
+
+    default_error_messages = {"required": "Is missing; write for example 2026-03-29T00:00:00+01:00."}
+
+    def to_internal_value(self, data: str) -> int:
+        try:
+            return periods.parse_time(_LOST_PLUS.sub(r"\1+\2", data))
+        except periods.UnreadableTime as error:
+            raise serializers.ValidationError(f"{error}.") from None
+
+
+class SpanParameters(serializers.Serializer[Any]):
+    """Which lines, from when to when. A device stands for its enabled ports."""
+
+    port = IdsField(default=list)
+    device = IdsField(default=list)
+    start = TimeField()
+    end = TimeField()
+
+    def to_internal_value(self, data: QueryDict) -> Any:
+        problems = {}
+        for name, values in data.lists():
+            if name not in self.fields and name != api_settings.URL_FORMAT_OVERRIDE:
+                problems[name] = [f"Is no parameter; allowed are {', '.join(self.fields)}."]
+            elif len(values) > 1 and not isinstance(self.fields.get(name), IdsField):
+                problems[name] = ["Is given more than once; only port and device may be."]
+            elif "" in values:
+                problems[name] = ["Is empty; give it a value or leave it out."]
+        if problems:
+            raise serializers.ValidationError(problems)
+        return super().to_internal_value(data)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["start"] >= attrs["end"]:
+            raise serializers.ValidationError({"start": ["Has to lie before end."]})
+        if not attrs["port"] and not attrs["device"]:
+            raise serializers.ValidationError({"device": ["Name a device or a port: device=1 or port=1."]})
+        return attrs
+
+
+class SeriesParameters(SpanParameters):
+    field = OneOf(list(QUANTITIES), default="active_power")
+    resolution = OneOf(RESOLUTIONS, default="auto")
+    max_points = serializers.IntegerField(
+        default=2000,
+        min_value=1,
+        max_value=MAX_POINTS,
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value", "max_string_length"),
+            f"Has to be a whole number from 1 to {MAX_POINTS}.",
+        ),
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        quantity = QUANTITIES[attrs["field"]]
+        if quantity.of == "device" and attrs["port"]:
+            allowed = ", ".join(one.name for one in PORT_QUANTITIES)
+            problem = f"{quantity.name} is measured once per device: ask with device=. Ports have {allowed}."
+            raise serializers.ValidationError({"port": [problem]})
+        return attrs
+
+
+class EnergyParameters(SpanParameters):
+    bucket = OneOf(BUCKETS, default="total")
+
+
+# --- What is answered -------------------------------------------------------------------------------------------
+class LineSerializer(serializers.Serializer[Any]):
+    device = serializers.IntegerField()
+    port = serializers.IntegerField(allow_null=True, help_text="Null for what is measured once per device.")
+    times = serializers.ListField(child=serializers.IntegerField(), help_text="Epoch ms; a bucket's is its start.")
+    values = serializers.ListField(child=serializers.FloatField(allow_null=True), help_text="Null is a gap.")
+    min = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    max = serializers.ListField(child=serializers.FloatField(allow_null=True))
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    resolution = serializers.ChoiceField(RESOLUTIONS[1:])
+    unit = serializers.CharField()
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    step_s = serializers.FloatField(allow_null=True, help_text="Null: as they came.")
+    series = LineSerializer(many=True)
+
+
+class PortEnergySerializer(serializers.Serializer[Any]):
+    port = serializers.IntegerField()
+    start = serializers.DateTimeField()
+    import_kwh = serializers.FloatField()
+    export_kwh = serializers.FloatField()
+    net_kwh = serializers.FloatField(help_text="Import less export.")
+    covered_s = serializers.FloatField(help_text="Time that was measured normally.")
+    recovered_s = serializers.FloatField(help_text="Time that was measured as one mean over a span nobody asked in.")
+    missing_s = serializers.FloatField(help_text="The rest since the port's first reading, up to now.")
+
+
+# By the name of each refused parameter, sentences that say what it allows.
+_REFUSAL = {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
+
+
+class SeriesView(APIView):
+    @extend_schema(parameters=[SeriesParameters], responses={200: SeriesSerializer, 400: _REFUSAL})
+    def get(self, request: Request) -> Response:
+        """One quantity of ports or devices over time, never with more points a line than asked for."""
+        asked = _checked(SeriesParameters(data=request.query_params))
+        quantity = QUANTITIES[asked["field"]]
+        lines: Sequence[Device] | Sequence[Port]
+        lines = _devices(request.user, asked) if quantity.of == "device" else _ports(request.user, asked)
+        _bounded(lines)
+        found = history.series(
+            lines,
+            quantity,
+            asked["start"],
+            asked["end"],
+            now_ms=_now_ms(),
+            resolution=asked["resolution"],
+            max_points=asked["max_points"],
+        )
+        return Response(
+            {
+                "resolution": found.resolution,
+                "unit": found.unit,
+                "start": periods.format_time(found.start_ms),
+                "end": periods.format_time(found.end_ms),
+                "step_s": None if found.step_ms is None else found.step_ms / 1000,
+                "series": [
+                    {
+                        "device": line.device_id,
+                        "port": line.port_id,
+                        "times": line.times,
+                        "values": line.values,
+                        "min": line.minimum,
+                        "max": line.maximum,
+                    }
+                    for line in found.lines
+                ],
+            }
+        )
+
+
+class EnergyView(APIView):
+    @extend_schema(parameters=[EnergyParameters], responses={200: PortEnergySerializer(many=True), 400: _REFUSAL})
+    def get(self, request: Request) -> Response:
+        """The energies of ports, one row per port and bucket."""
+        asked = _checked(EnergyParameters(data=request.query_params))
+        ports = _ports(request.user, asked)
+        _bounded(ports)
+        start_ms, end_ms, bucket = asked["start"], asked["end"], asked["bucket"]
+        if len(ports) * (end_ms - start_ms) > MAX_ROWS * _SHORTEST_MS.get(bucket, end_ms - start_ms):
+            problem = f"Gives more than {MAX_ROWS} rows; take a longer bucket or a shorter span."
+            raise serializers.ValidationError({"bucket": [problem]})
+        zones = {port.pk: port.device.timezone for port in ports}
+        rows = history.energy(ports, start_ms, end_ms, bucket, now_ms=_now_ms())
+        return Response(
+            [
+                {
+                    "port": row.port_id,
+                    "start": periods.format_time(row.start_ms, zones[row.port_id]),
+                    "import_kwh": row.import_kwh,
+                    "export_kwh": row.export_kwh,
+                    "net_kwh": row.net_kwh,
+                    "covered_s": row.covered_ms / 1000,
+                    "recovered_s": row.recovered_ms / 1000,
+                    "missing_s": row.missing_ms / 1000,
+                }
+                for row in rows
+            ]
+        )
+
+
+def _checked(parameters: SpanParameters) -> dict[str, Any]:
+    parameters.is_valid(raise_exception=True)
+    return dict(parameters.validated_data)
+
+
+def _now_ms() -> int:
+    return periods.to_ms(timezone.now())
+
+
+def _devices(user: Any, asked: dict[str, Any]) -> list[Device]:
+    """The devices asked for. One that the user may not see is unknown like one that does not exist."""
+    found = devices_for(user).in_bulk(asked["device"])
+    _all_known("device", asked["device"], found)
+    return [found[pk] for pk in asked["device"]]
+
+
+def _ports(user: Any, asked: dict[str, Any]) -> list[Port]:
+    """The ports asked for, then the enabled ones of the devices asked for."""
+    found = ports_for(user).select_related("device").in_bulk(asked["port"])
+    _all_known("port", asked["port"], found)
+    devices = _devices(user, asked)
+    shown: dict[int, list[Port]] = {device.pk: [] for device in devices}
+    for port in Port.objects.shown().select_related("device").filter(device__in=devices):
+        shown[port.device_id].append(port)
+    ports = [found[pk] for pk in asked["port"]]
+    ports += [port for group in shown.values() for port in group if port.pk not in found]
+    return ports
+
+
+def _all_known(parameter: str, asked: Sequence[int], found: dict[int, Any]) -> None:
+    if unknown := [str(pk) for pk in asked if pk not in found]:
+        problem = f"There is no {parameter} {', '.join(unknown)} that you may read; see /api/v1/{parameter}s/."
+        raise serializers.ValidationError({parameter: [problem]})
+
+
+def _bounded(lines: Sequence[object]) -> None:
+    if len(lines) > MAX_LINES:
+        problem = f"That is {len(lines)} lines; at most {MAX_LINES} in one question."
+        raise serializers.ValidationError({"device": [problem]})

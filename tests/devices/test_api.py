@@ -1,0 +1,309 @@
+"""Devices and ports over the REST API."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
+from rest_framework.test import APIClient
+
+from devices import configuration
+from devices.models import ConfigChange, Device, Port
+from tests.factories import ASSY, make_device
+from tests.people import logged_in, make_user, with_token
+
+pytestmark = pytest.mark.django_db
+
+DEVICES = "/api/v1/devices/"
+PORTS = "/api/v1/ports/"
+OTHER_ASSY = "ASY0398_V003.300_SN00001802"
+
+
+@pytest.fixture
+def device() -> Device:
+    return make_device(ports=["Grid", "", "Solar"], timezone="Europe/London", firmware_version="3.1")
+
+
+@pytest.fixture
+def staff() -> APIClient:
+    return with_token(make_user("sam", staff=True), "configure")
+
+
+def patch(client: APIClient, row: Device | Port, **changes: object) -> Any:
+    base = DEVICES if isinstance(row, Device) else PORTS
+    return client.patch(f"{base}{row.pk}/", changes, format="json")
+
+
+# --- What is shown ----------------------------------------------------------------------------------------------
+def test_a_device_shows_what_it_is(device: Device, staff: APIClient) -> None:
+    Device.objects.update(last_seen="2026-03-29T00:30:00Z")
+    shown = staff.get(f"{DEVICES}{device.pk}/").json()
+    del shown["ports"]
+    assert shown == {
+        "id": device.pk,
+        "assy": ASSY,
+        "name": "Meter",
+        "wished_name": None,
+        "address": "127.0.0.2",
+        "online": False,
+        "last_seen": "2026-03-29T00:30:00Z",
+        "adoption": "adopted",
+        "active": True,
+        "wished_active": None,
+        "firmware_version": "3.1",
+        "timezone": "Europe/London",
+        "demo": False,
+        "latest": None,
+    }
+
+
+def test_a_port_shows_what_it_is(device: Device, staff: APIClient) -> None:
+    port = device.ports.get(number=3)
+    assert staff.get(f"{PORTS}{port.pk}/").json() == {
+        "id": port.pk,
+        "device": device.pk,
+        "number": 3,
+        "name": "Solar",
+        "wished_name": None,
+        "sensor_type": "",
+        "role": "other",
+        "reversed": False,
+        "enabled": True,
+        "latest": None,
+    }
+
+
+def test_the_ports_of_a_device_come_by_number(device: Device, staff: APIClient) -> None:
+    Port.objects.create(device=device, number=24)
+    Port.objects.create(device=device, number=4)
+    shown = staff.get(f"{DEVICES}{device.pk}/").json()["ports"]
+    assert [port["number"] for port in shown] == [1, 2, 3, 4, 24]
+
+
+@pytest.mark.parametrize(("silent_s", "online"), [(1, True), (9, True), (12, False)])
+def test_online_is_seen_within_the_last_ten_seconds(
+    device: Device, staff: APIClient, silent_s: int, online: bool
+) -> None:
+    Device.objects.update(last_seen=timezone.now() - timedelta(seconds=silent_s))
+    assert staff.get(f"{DEVICES}{device.pk}/").json()["online"] is online
+
+
+def test_a_device_that_was_never_seen_is_not_online(device: Device, staff: APIClient) -> None:
+    assert staff.get(f"{DEVICES}{device.pk}/").json()["online"] is False
+
+
+@pytest.mark.parametrize(("asked", "found"), [("adopted", 1), ("pending", 1), ("ignored", 0)])
+def test_devices_can_be_asked_for_by_adoption(device: Device, staff: APIClient, asked: str, found: int) -> None:
+    make_device(OTHER_ASSY, adoption="pending")
+    assert len(staff.get(DEVICES, {"adoption": asked}).json()) == found
+
+
+def test_devices_can_be_asked_for_by_label(device: Device, staff: APIClient) -> None:
+    make_device(OTHER_ASSY)
+    assert [row["assy"] for row in staff.get(DEVICES, {"assy": ASSY}).json()] == [ASSY]
+
+
+def test_ports_can_be_asked_for_by_role(device: Device, staff: APIClient) -> None:
+    device.ports.filter(number=3).update(role="solar")
+    assert [row["number"] for row in staff.get(PORTS, {"role": "solar"}).json()] == [3]
+
+
+def test_an_unknown_value_of_a_filter_is_refused_by_name(staff: APIClient) -> None:
+    answer = staff.get(PORTS, {"role": "moon"})
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["role"]
+
+
+# --- Who sees what ----------------------------------------------------------------------------------------------
+def test_two_users_see_each_what_their_groups_grant(device: Device) -> None:
+    other = make_device(OTHER_ASSY, ports=["Other"])
+    anna, bert = make_user("anna", sees=[device]), make_user("bert", sees=[other])
+    assert [row["id"] for row in logged_in(anna).get(DEVICES).json()] == [device.pk]
+    assert [row["id"] for row in logged_in(bert).get(DEVICES).json()] == [other.pk]
+    assert {row["device"] for row in with_token(anna).get(PORTS).json()} == {device.pk}
+    assert {row["device"] for row in with_token(bert).get(PORTS).json()} == {other.pk}
+
+
+def test_a_device_granted_twice_is_listed_once(device: Device) -> None:
+    anna, bert = make_user("anna", sees=[device]), make_user("bert", sees=[device])
+    anna.groups.add(*bert.groups.all())
+    assert len(logged_in(anna).get(DEVICES).json()) == 1
+    assert len(logged_in(anna).get(PORTS).json()) == 3
+
+
+def test_a_user_without_a_grant_sees_nothing(device: Device) -> None:
+    client = logged_in(make_user())
+    assert client.get(DEVICES).json() == []
+    assert client.get(PORTS).json() == []
+
+
+def test_a_device_that_one_may_not_see_is_404_like_one_that_is_not_there(device: Device) -> None:
+    client = logged_in(make_user())
+    port = device.ports.get(number=1)
+    assert client.get(f"{DEVICES}{device.pk}/").status_code == 404
+    assert client.get(f"{PORTS}{port.pk}/").status_code == 404
+    assert client.get(f"{DEVICES}{device.pk}/").content == client.get(f"{DEVICES}999999/").content
+
+
+def test_an_id_past_what_a_database_holds_is_404(staff: APIClient) -> None:
+    assert staff.get(f"{DEVICES}{10**30}/").status_code == 404
+
+
+def test_staff_see_every_device(device: Device, staff: APIClient) -> None:
+    make_device(OTHER_ASSY)
+    assert len(staff.get(DEVICES).json()) == 2
+
+
+def test_others_than_staff_change_nothing(device: Device) -> None:
+    client = logged_in(make_user(sees=[device]))
+    answer = patch(client, device, adoption="ignored")
+    assert answer.status_code == 403
+    assert answer.json() == {"detail": "This needs a staff user, and over a token the scope 'configure' or 'operate'."}
+    assert patch(client, device.ports.get(number=1), role="grid").status_code == 403
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete"])
+def test_devices_are_neither_made_nor_removed_here(device: Device, staff: APIClient, method: str) -> None:
+    assert getattr(staff, method)(f"{DEVICES}{device.pk}/").status_code == 405
+
+
+# --- Changing what is ours --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("adoption", ["adopted", "ignored"])
+def test_a_device_is_adopted_or_ignored(staff: APIClient, adoption: str) -> None:
+    device = make_device(adoption="pending")
+    answer = patch(staff, device, adoption=adoption)
+    assert answer.status_code == 200
+    assert answer.json()["adoption"] == adoption
+    device.refresh_from_db()
+    assert device.adoption == adoption
+
+
+def test_no_device_becomes_pending_again(device: Device, staff: APIClient) -> None:
+    answer = patch(staff, device, adoption="pending")
+    assert answer.status_code == 400
+    assert answer.json() == {"adoption": ["'pending' is not known; allowed are adopted, ignored."]}
+
+
+def test_the_time_zone_is_changed_and_the_days_are_computed_anew(
+    device: Device, staff: APIClient, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks() as started:
+        answer = patch(staff, device, timezone="Asia/Kathmandu")
+    assert answer.json()["timezone"] == "Asia/Kathmandu"
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "../secret", "+01:00"])
+def test_what_is_no_time_zone_is_refused(device: Device, staff: APIClient, zone: str) -> None:
+    answer = patch(staff, device, timezone=zone)
+    assert answer.status_code == 400
+    assert answer.json() == {"timezone": [f"{zone!r} is no IANA time zone; write it like Europe/London."]}
+
+
+@pytest.mark.parametrize(("field", "value"), [("role", "solar"), ("reversed", True), ("enabled", False)])
+def test_what_is_ours_of_a_port_is_changed(device: Device, staff: APIClient, field: str, value: object) -> None:
+    port = device.ports.get(number=3)
+    answer = patch(staff, port, **{field: value})
+    assert answer.status_code == 200
+    assert answer.json()[field] == value
+    port.refresh_from_db()
+    assert getattr(port, field) == value
+
+
+def test_a_change_leaves_the_newest_answer_alone(device: Device, staff: APIClient) -> None:
+    port = device.ports.get(number=1)
+    Port.objects.filter(pk=port.pk).update(name="renamed meanwhile")
+    patch(staff, port, role="grid")
+    port.refresh_from_db()
+    assert (port.name, port.role) == ("renamed meanwhile", "grid")
+
+
+def test_an_unknown_role_is_refused_by_name(device: Device, staff: APIClient) -> None:
+    answer = patch(staff, device.ports.get(number=1), role="moon")
+    assert answer.status_code == 400
+    allowed = "grid, solar, battery, load, ev, other"
+    assert answer.json() == {"role": [f"'moon' is not known; allowed are {allowed}."]}
+
+
+def test_an_empty_change_changes_nothing(device: Device, staff: APIClient) -> None:
+    assert patch(staff, device).status_code == 200
+    assert patch(staff, device.ports.get(number=1)).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["assy", "address", "online", "last_seen", "firmware_version", "ports", "nonsense"])
+def test_what_cannot_be_changed_of_a_device_is_refused_by_name(device: Device, staff: APIClient, field: str) -> None:
+    answer = patch(staff, device, **{field: "1"})
+    assert answer.status_code == 400
+    assert answer.json() == {field: ["Cannot be changed here; name, active, adoption, timezone can."]}
+
+
+@pytest.mark.parametrize("field", ["device", "number", "sensor_type", "latest"])
+def test_what_cannot_be_changed_of_a_port_is_refused_by_name(device: Device, staff: APIClient, field: str) -> None:
+    answer = patch(staff, device.ports.get(number=1), **{field: "1"})
+    assert answer.status_code == 400
+    assert answer.json() == {field: ["Cannot be changed here; name, role, reversed, enabled can."]}
+
+
+def test_a_list_instead_of_an_object_is_refused(device: Device, staff: APIClient) -> None:
+    assert staff.patch(f"{DEVICES}{device.pk}/", ["name"], format="json").status_code == 400
+
+
+# --- Wishing for what is the unit's -----------------------------------------------------------------------------
+def test_a_new_name_is_a_wish_beside_the_one_that_the_unit_reports(device: Device, staff: APIClient) -> None:
+    answer = patch(staff, device, name="Käthes Zähler, 2")
+    assert answer.status_code == 200
+    assert (answer.json()["name"], answer.json()["wished_name"]) == ("Meter", "Käthes Zähler, 2")
+    wished = ConfigChange.objects.open().get()
+    assert (wished.key, wished.wished, str(wished.who)) == ("YDEV_UNIT_NAME", "Käthes Zähler, 2", "sam")
+
+
+def test_a_new_name_of_a_port_is_a_wish(device: Device, staff: APIClient) -> None:
+    answer = patch(staff, device.ports.get(number=3), name="nan")
+    assert (answer.json()["name"], answer.json()["wished_name"]) == ("Solar", "nan")
+    assert ConfigChange.objects.open().get().key == "CT3_NAME"
+
+
+@pytest.mark.parametrize(("active", "text"), [(True, "1"), (False, "0")])
+def test_switching_a_unit_on_or_off_is_a_wish(device: Device, staff: APIClient, active: bool, text: str) -> None:
+    answer = patch(staff, device, active=active)
+    assert (answer.json()["active"], answer.json()["wished_active"]) == (True, active)
+    assert ConfigChange.objects.open().get().wished == text
+
+
+def test_the_wish_shows_at_the_device_and_at_its_port_alone(device: Device, staff: APIClient) -> None:
+    patch(staff, device.ports.get(number=2), name="Heat pump")
+    ports = staff.get(f"{DEVICES}{device.pk}/").json()["ports"]
+    assert [port["wished_name"] for port in ports] == [None, "Heat pump", None]
+
+
+def test_a_wish_that_the_unit_confirmed_is_no_longer_shown(device: Device, staff: APIClient) -> None:
+    configuration.wish(device, {"YDEV_UNIT_NAME": "New"}, None, now=timezone.now())
+    ConfigChange.objects.update(state="confirmed")
+    assert staff.get(f"{DEVICES}{device.pk}/").json()["wished_name"] is None
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "電" * 30, "\u200b"])
+def test_a_name_that_no_unit_may_hold_is_refused_with_the_reason(device: Device, staff: APIClient, name: str) -> None:
+    for row in (device, device.ports.get(number=1)):
+        answer = patch(staff, row, name=name)
+        assert answer.status_code == 400
+        assert list(answer.json()) == ["name"]
+    assert not ConfigChange.objects.exists()
+
+
+def test_a_refused_name_leaves_the_rest_of_the_change_undone(device: Device, staff: APIClient) -> None:
+    port = device.ports.get(number=1)
+    assert patch(staff, port, role="grid", name="電" * 30).status_code == 400
+    assert patch(staff, device, adoption="ignored", timezone="Mars/Olympus", name="New").status_code == 400
+    port.refresh_from_db()
+    device.refresh_from_db()
+    assert (port.role, device.adoption) == ("other", "adopted")
+    assert not ConfigChange.objects.exists()
+
+
+def test_a_port_that_todays_firmware_cannot_name_is_refused_with_the_reason(device: Device, staff: APIClient) -> None:
+    port = Port.objects.create(device=device, number=7)
+    answer = patch(staff, port, name="Stacked")
+    assert answer.status_code == 400
+    assert "CT7_NAME" in answer.json()["name"][0]
