@@ -88,7 +88,12 @@ ADOPTIONS = {Device.Adoption.ADOPTED: adopt, Device.Adoption.IGNORED: ignore}
 class DeviceChange(Change):
     """``name`` and ``active`` are the unit's own: they become wishes, kept until the unit confirms them."""
 
-    name = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NAME_CHARACTERS)
+    name = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,  # a name of spaces is refused, and not taken for clearing the name
+        max_length=MAX_NAME_CHARACTERS,
+    )
     active = serializers.BooleanField(required=False)
     adoption = OneOf(list(ADOPTIONS), required=False)
     timezone = serializers.CharField(required=False, help_text="An IANA name such as Europe/London.")
@@ -97,7 +102,12 @@ class DeviceChange(Change):
 class PortChange(Change):
     """``name`` is the unit's own: it becomes a wish, kept until the unit confirms it."""
 
-    name = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NAME_CHARACTERS)
+    name = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,  # a name of spaces is refused, and not taken for clearing the name
+        max_length=MAX_NAME_CHARACTERS,
+    )
     role = OneOf(Port.Role.choices, required=False)
     reversed = serializers.BooleanField(required=False)
     enabled = serializers.BooleanField(required=False)

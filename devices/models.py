@@ -55,6 +55,12 @@ class Device(models.Model):
         protocol="IPv4",
         help_text="A second address that claims this label. Nothing is stored until that is settled.",
     )
+    held_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Somebody is talking to its web server, which serves one connection at a time.",
+    )
     demo = models.BooleanField(default=False, help_text="A simulated unit of the demonstration.")
 
     objects = DeviceQuerySet.as_manager()
@@ -123,12 +129,14 @@ class ConfigChange(models.Model):
     made = models.DateTimeField(auto_now_add=True)
     settled = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
+    next_attempt = models.DateTimeField(null=True, blank=True, help_text="Not tried again by itself before then.")
     answer = models.TextField(blank=True, help_text="What the unit said, or why it could not be asked.")
 
     objects = ConfigChangeQuerySet.as_manager()
 
     class Meta:
         ordering = ["-made", "-pk"]
+        verbose_name = "setting change"
         indexes = [models.Index(fields=["state", "device"], name="configchange_state_device")]
 
     def __str__(self) -> str:

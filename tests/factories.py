@@ -41,7 +41,7 @@ def store_reading(
             active_power=power_w, reactive_power=power_w, apparent_power=None if power_w is None else abs(power_w),
             power_factor=1.0, current_rms=0.5, current_peak=0.7,
         )  # fmt: skip
-    first = (time_ms - window_ms) // MINUTE_MS * MINUTE_MS
+    first = (time_ms - max(window_ms, 1)) // MINUTE_MS * MINUTE_MS
     for minute in range(first, time_ms, MINUTE_MS):
         DirtyBucket.objects.get_or_create(device=device, minute=minute)
 

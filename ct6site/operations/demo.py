@@ -55,7 +55,8 @@ def make_history(now_ms: int) -> bool:
     for unit in _fleet().units:
         device = _register(unit, now_ms)
         _store_past(device, unit, now_ms)
-        rollups.rebuild([device], now_ms - int(HISTORY.total_seconds() * SECOND_MS), now_ms)
+    while rollups.roll_up_closed(now_ms, pause=lambda seconds: None).more:  # nobody else writes yet
+        continue
     return True
 
 

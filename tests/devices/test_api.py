@@ -283,7 +283,7 @@ def test_a_wish_that_the_unit_confirmed_is_no_longer_shown(device: Device, staff
     assert staff.get(f"{DEVICES}{device.pk}/").json()["wished_name"] is None
 
 
-@pytest.mark.parametrize("name", ["x" * 65, "電" * 30, "\u200b"])
+@pytest.mark.parametrize("name", [" ", "x" * 65, "電" * 30, "\u200b"])
 def test_a_name_that_no_unit_may_hold_is_refused_with_the_reason(device: Device, staff: APIClient, name: str) -> None:
     for row in (device, device.ports.get(number=1)):
         answer = patch(staff, row, name=name)

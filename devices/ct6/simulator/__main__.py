@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import structlog
 
 from devices.ct6.protocol import AYT_PORT
-from devices.ct6.simulator.fleet import Fleet, SimulatorError
+from devices.ct6.simulator.fleet import FIRST_SERIAL, Fleet, SimulatorError
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--http-port", type=int, default=8080, help="their HTTP port, 0 for free ones (default 8080)")
     parser.add_argument("--ayt-port", type=int, default=AYT_PORT, help=f"their UDP port (default {AYT_PORT})")
     parser.add_argument("--prepared", action="store_true", help="generate load: prepared answers, no HTTP")
+    parser.add_argument("--first-serial", type=int, default=FIRST_SERIAL, help="serial number of the first one")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same load (default 1)")
     parser.add_argument("--utc-offset-s", type=int, default=0, help="seconds that the houses' clocks are before UTC")
     parser.add_argument("--duration", type=float, default=None, help="stop after so many seconds (default: never)")
@@ -39,6 +40,7 @@ def fleet_from(options: argparse.Namespace) -> Fleet:
         http_port=options.http_port,
         ayt_port=options.ayt_port,
         seed=options.seed,
+        first_serial=options.first_serial,
         prepared=options.prepared,
         utc_offset_s=options.utc_offset_s,
     )

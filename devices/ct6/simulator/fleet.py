@@ -24,6 +24,7 @@ from devices.ct6.simulator.unit import SimulatedUnit, UnitTiming
 FIRST_SERIAL = 1801
 
 _STATE_CHECK_S = 0.05
+_PREPARED_AHEAD_NS = 60 * SECOND_NS
 _STOP_S = 5.0  # far longer than it takes, for machines with other work
 _FREE_PORT_TRIES = 20
 _PREPARED_ANSWERS = 4
@@ -54,9 +55,9 @@ def simulated_names(index: int, *, port_count: int = 6) -> UnitNames:
     return UnitNames(kind if index < 2 else f"{kind} {index // 2 + 1}", ports)
 
 
-def simulated_assy(index: int) -> str:
+def simulated_assy(index: int, *, first_serial: int = FIRST_SERIAL) -> str:
     """The label of a fleet's unit number `index` (from 0)."""
-    return f"ASY0398_V003.300_SN{FIRST_SERIAL + index:08d}"
+    return f"ASY0398_V003.300_SN{first_serial + index:08d}"
 
 
 class Fleet:
@@ -83,6 +84,7 @@ class Fleet:
         utc_offset_s: int = 0,
         port_count: int = 6,
         uptime_s: float = 1.0,
+        first_serial: int = FIRST_SERIAL,
     ) -> None:
         self.ayt_port = ayt_port
         self.prepared = prepared
@@ -97,7 +99,7 @@ class Fleet:
             if index and not prepared:
                 curve = simulated_curve(index, seed=seed, utc_offset_s=utc_offset_s, port_count=port_count)
             unit = SimulatedUnit(
-                simulated_assy(index),
+                simulated_assy(index, first_serial=first_serial),
                 address=address,
                 http_port=http_port,
                 curve=curve,
@@ -156,8 +158,7 @@ class Fleet:
             if not self.prepared:
                 for unit in self.units:
                     servers.append(_server(unit, self._http_port))
-            for server in servers:
-                server.follow_state()
+            self._look_after(servers)
             if ready is not None:
                 ready()
             await self._watch(servers, stop)
@@ -185,19 +186,29 @@ class Fleet:
     async def _watch(self, servers: Sequence[HttpServer], stop: asyncio.Event) -> None:
         """Units leave the network and come back by themselves: look after them until it is over."""
         while not stop.is_set():
-            for server in servers:
-                server.follow_state()
+            self._look_after(servers)
             try:
                 await asyncio.wait_for(stop.wait(), _STATE_CHECK_S if servers else None)
             except TimeoutError:
                 continue
+
+    def _look_after(self, servers: Sequence[HttpServer]) -> None:
+        for server in servers:
+            server.follow_state()
+        if self.prepared:
+            return
+        # So that answers leave at the moment that their means end at.
+        now_ns = time.time_ns()
+        for unit in self.units:
+            for ahead_ns in (0, _PREPARED_AHEAD_NS):
+                unit.curve.prepare(now_ns + ahead_ns)
 
     def _endpoints(self, sockets: Sequence[socket.socket]) -> list[AytEndpoint | PreparedEndpoint | QuestionSocket]:
         endpoints: list[AytEndpoint | PreparedEndpoint] = []
         for unit, bound in zip(self.units, sockets, strict=False):
             if self.prepared:
                 answers = prepared_answers(unit, time.time_ns(), _PREPARED_ANSWERS)
-                endpoints.append(PreparedEndpoint(answers, bound))
+                endpoints.append(PreparedEndpoint(unit, answers, bound))
             else:
                 endpoints.append(AytEndpoint(unit, bound))
         if self._broadcast is None:

@@ -82,6 +82,10 @@ class LoadCurve:
         self._hour = lru_cache(_HOURS_KEPT)(self._made_hour)
         self._total = lru_cache(_TOTALS_KEPT)(lambda hour: self._hour(hour).total)
 
+    def prepare(self, t_ns: int) -> None:
+        """Make the hour of a moment beforehand: it takes longer than an answer may."""
+        self._hour((t_ns + self._shift_ns) // _HOUR_NS)
+
     def energy_ws(self, port: int, start_ns: int, end_ns: int) -> float:
         """The exact integral of the port's active power, in watt-seconds."""
         column = port - 1

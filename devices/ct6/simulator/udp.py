@@ -110,7 +110,8 @@ class AytEndpoint:
 class PreparedEndpoint:
     """Sends prepared answers in turn, one for each question, however fast they come."""
 
-    def __init__(self, answers: Sequence[bytes], bound: socket.socket) -> None:
+    def __init__(self, unit: SimulatedUnit, answers: Sequence[bytes], bound: socket.socket) -> None:
+        self._unit = unit
         self._answers = itertools.cycle(answers)
         self._socket = QuestionSocket(bound, self.asked)
 
@@ -121,6 +122,7 @@ class PreparedEndpoint:
     def asked(self, asker: Asker) -> None:
         """A question has come for this unit."""
         self._socket.send(next(self._answers), asker)
+        self._unit.answers_sent += 1
 
 
 def prepared_answers(unit: SimulatedUnit, now_ns: int, count: int) -> list[bytes]:
@@ -128,4 +130,5 @@ def prepared_answers(unit: SimulatedUnit, now_ns: int, count: int) -> list[bytes
     moments = (now_ns + second * 1_000_000_000 for second in range(1, count + 1))
     answers = [answer for moment in moments if (answer := unit.answer(moment)) is not None]
     unit.sent.clear()
+    unit.answers_sent = 0
     return answers

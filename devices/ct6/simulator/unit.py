@@ -105,6 +105,7 @@ class SimulatedUnit:
         self.boots = 1
         self.ruined_by = ""
         self.sent: deque[SentAnswer] = deque(maxlen=_SENT_KEPT)
+        self.answers_sent = 0
         self.requests: deque[str] = deque(maxlen=_REQUESTS_KEPT)  # first lines, as they came
         self.most_connections = 0  # that were ever open at once
         self.stuck_connections = 0  # closed by the client before its request was complete
@@ -159,6 +160,7 @@ class SimulatedUnit:
         means = self._means(self._mean_since_ns, now_ns)
         self._mean_since_ns = now_ns
         ports = port_means(means)
+        self.answers_sent += 1
         self.sent.append(SentAnswer(now_ns, window_ns, ports))
         clock_s = now_ns // SECOND_NS if self.clock_set else CLOCK_NOT_SET_S + self.uptime_s(now_ns)
         document = ayt_answer(

@@ -1,0 +1,266 @@
+"""Devices and ports as the units report them: the only writer of both from answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from django.conf import settings
+from django.db import connection, models, transaction
+
+from devices.ct6.protocol import DEFAULT_ASSY, Answer, PortValues
+from devices.models import Device, Port
+
+log = structlog.get_logger(__name__)
+
+_DESCRIPTION: Final = ("name", "group_name", "device_type", "firmware_version", "http_port", "active")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPort:
+    id: int
+    name: str
+    sensor_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUnit:
+    """What the database has of a unit."""
+
+    device_id: int
+    assy: str
+    address: str | None
+    adopted: bool
+    claimed_from: str | None
+    description: tuple[object, ...]
+    ports: Mapping[int, KnownPort]
+
+    @property
+    def name(self) -> str:
+        return str(self.description[0])
+
+    def is_described_by(self, answer: Answer, address: str) -> bool:
+        """Whether the answer says nothing new about the unit or its ports."""
+        if self.address != address or self.description != _description_of(answer):
+            return False
+        for port in answer.ports:
+            known = self.ports.get(port.number)
+            if known is None or known.name != port.name or known.sensor_type != port.sensor_type[:_SENSOR_TYPE]:
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An answer whose unit is new, or says something new about itself, and where it came from."""
+
+    answer: Answer
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """That a unit was heard; `last_answer` is JSON, None to leave the former one."""
+
+    device_id: int
+    at: datetime
+    last_answer: str | None
+
+
+def known_units(assys: Collection[str] | None = None) -> dict[str, KnownUnit]:
+    """What the database has of these units, or of all, by label."""
+    devices = Device.objects.order_by()
+    ports = Port.objects.order_by()
+    if assys is not None:
+        devices = devices.filter(assy__in=assys)
+        ports = ports.filter(device__assy__in=assys)
+    ports_of: dict[int, dict[int, KnownPort]] = {}
+    for port_id, device_id, number, name, sensor_type in ports.values_list(
+        "id", "device_id", "number", "name", "sensor_type"
+    ):
+        ports_of.setdefault(device_id, {})[number] = KnownPort(port_id, name, sensor_type)
+    rows = devices.values_list("id", "assy", "address", "adoption", "claimed_from", *_DESCRIPTION)
+    return {
+        assy: KnownUnit(
+            device_id,
+            assy,
+            address,
+            adoption == Device.Adoption.ADOPTED,
+            claimed_from,
+            tuple(description),
+            ports_of.get(device_id, {}),
+        )
+        for device_id, assy, address, adoption, claimed_from, *description in rows
+    }
+
+
+def register(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:
+    """Make the devices and ports that are new, write what has changed, and return these units by label.
+
+    All or nothing. A new device is adopted where CT6_ADOPT says so, but never one with the label that every
+    uncalibrated board carries.
+    """
+    newest = {sighting.answer.assy: sighting for sighting in sightings}
+    with transaction.atomic():
+        devices = {device.assy: device for device in Device.objects.filter(assy__in=newest)}
+        new = {assy for assy in newest if assy not in devices}
+        Device.objects.bulk_create([_new_device(newest[assy]) for assy in newest if assy in new])
+        devices |= {device.assy: device for device in Device.objects.filter(assy__in=new)}
+        news = [_found(devices[assy]) for assy in newest if assy in new]
+        for assy, sighting in newest.items():
+            if assy not in new:
+                news += _update(devices[assy], _said(sighting))
+        news += _register_ports(devices, newest, new)
+        known = known_units(newest)
+    for one in news:
+        log.info(one.sentence, **one.details)
+    return known
+
+
+def note_seen(seen: Sequence[Seen]) -> None:
+    """Write when units were last heard and what they said; in the caller's transaction."""
+    heard = [(_moment(one.at), one.device_id) for one in seen if one.last_answer is None]
+    answered = [(_moment(one.at), one.last_answer, one.device_id) for one in seen if one.last_answer is not None]
+    with connection.cursor() as cursor:
+        if heard:
+            cursor.executemany(_update_statement("last_seen"), heard)
+        if answered:
+            cursor.executemany(_update_statement("last_seen", "last_answer"), answered)
+
+
+def note_claim(device_id: int, claimed_from: str | None) -> None:
+    """Write which second address claims the unit's label; None once that is settled."""
+    Device.objects.filter(pk=device_id).update(claimed_from=claimed_from)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    sentence: str
+    details: dict[str, object]
+
+
+def _max_length(model: type[models.Model], name: str) -> int:
+    return int(getattr(model._meta.get_field(name), "max_length"))  # noqa: B009 - not every field has one
+
+
+_DEVICE_TYPE: Final = _max_length(Device, "device_type")
+_FIRMWARE_VERSION: Final = _max_length(Device, "firmware_version")
+_SENSOR_TYPE: Final = _max_length(Port, "sensor_type")
+
+
+def _description_of(answer: Answer) -> tuple[object, ...]:
+    """What an answer says of the unit, in the order of _DESCRIPTION and cut to what the columns hold."""
+    return (
+        answer.name,
+        answer.group_name,
+        answer.device_type[:_DEVICE_TYPE],
+        answer.firmware_version[:_FIRMWARE_VERSION],
+        answer.http_port,
+        answer.active,
+    )
+
+
+def _said(sighting: Sighting) -> dict[str, Any]:
+    description = zip(_DESCRIPTION, _description_of(sighting.answer), strict=True)
+    return dict(description) | {"address": sighting.address}
+
+
+def _new_device(sighting: Sighting) -> Device:
+    answer = sighting.answer
+    return Device(assy=answer.assy, product=answer.product, adoption=_first_adoption(answer.assy), **_said(sighting))
+
+
+def _first_adoption(assy: str) -> str:
+    if settings.CT6_ADOPT == "all" and assy != DEFAULT_ASSY:
+        return Device.Adoption.ADOPTED
+    return Device.Adoption.PENDING
+
+
+def _found(device: Device) -> _News:
+    details: dict[str, object] = {"unit": device.assy, "name": device.name, "address": device.address}
+    if device.adoption == Device.Adoption.ADOPTED:
+        return _News("Found a new unit; it is stored from now on", details)
+    hint = "set its adoption to 'adopted' in the admin, under Devices"
+    if device.assy == DEFAULT_ASSY:
+        hint = "give it a serial number of its own first: every uncalibrated unit carries this label"
+    return _News("Found a new unit; nothing of it is stored yet", {**details, "to_store_it": hint})
+
+
+def _update(device: Device, said: Mapping[str, Any]) -> list[_News]:
+    before = {name: getattr(device, name) for name, value in said.items() if getattr(device, name) != value}
+    if not before:
+        return []
+    for name in before:
+        setattr(device, name, said[name])
+    device.save(update_fields=list(before))
+    return [
+        _News(_SENTENCES[name], {"unit": device.assy, "before": was, "now": said[name]})
+        for name, was in before.items()
+        if was is not None  # what an older firmware did not tell is no change
+    ]
+
+
+_SENTENCES: Final = {
+    "name": "A unit was renamed",
+    "address": "A unit has a new address",
+    "group_name": "A unit's group has changed",
+    "device_type": "A unit reports another type",
+    "firmware_version": "A unit runs other firmware",
+    "http_port": "A unit's HTTP port has changed",
+    "active": "A unit reports another state of activity",
+}
+
+
+def _register_ports(
+    devices: Mapping[str, Device], sightings: Mapping[str, Sighting], new_devices: Collection[str]
+) -> list[_News]:
+    known = {(port.device_id, port.number): port for port in Port.objects.filter(device__in=devices.values())}
+    new: list[Port] = []
+    news: list[_News] = []
+    for assy, sighting in sightings.items():
+        device = devices[assy]
+        added: list[int] = []
+        for said in sighting.answer.ports:
+            port = known.get((device.pk, said.number))
+            if port is None:
+                added.append(said.number)
+                new.append(_new_port(device, said))
+            else:
+                news += _update_port(device, port, said)
+        if added and assy not in new_devices:
+            news.append(_News("A unit has new ports", {"unit": assy, "ports": ", ".join(map(str, added))}))
+    Port.objects.bulk_create(new)
+    return news
+
+
+def _new_port(device: Device, said: PortValues) -> Port:
+    return Port(device=device, number=said.number, name=said.name, sensor_type=said.sensor_type[:_SENSOR_TYPE])
+
+
+def _update_port(device: Device, port: Port, said: PortValues) -> list[_News]:
+    before, sensor_type = port.name, said.sensor_type[:_SENSOR_TYPE]
+    if (before, port.sensor_type) == (said.name, sensor_type):
+        return []
+    port.name, port.sensor_type = said.name, sensor_type
+    port.save(update_fields=["name", "sensor_type"])
+    if before == said.name:
+        return []
+    details = {"unit": device.assy, "port": said.number, "before": before, "now": said.name}
+    return [_News("A port was renamed", details)]
+
+
+def _moment(at: datetime) -> str:
+    return str(connection.ops.adapt_datetimefield_value(at))
+
+
+def _update_statement(*names: str) -> str:
+    table = connection.ops.quote_name(Device._meta.db_table)
+    assignments = ", ".join(f"{_column(name)} = %s" for name in names)
+    return f"UPDATE {table} SET {assignments} WHERE {_column('id')} = %s"  # noqa: S608 - names from the model
+
+
+def _column(name: str) -> str:
+    return connection.ops.quote_name(str(getattr(Device._meta.get_field(name), "column")))  # noqa: B009

@@ -1,0 +1,47 @@
+"""The zone in which a device's days run."""
+
+import zoneinfo
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from devices.models import Device
+
+log = structlog.get_logger(__name__)
+
+# By its name: what is made of readings lies above this app.
+REBUILD_TASK = "readings.tasks.rebuild_days"
+
+
+class UnknownTimeZone(ValueError):
+    """No IANA time zone has this name."""
+
+
+def known_timezones() -> list[str]:
+    """The names that a device's time zone may have."""
+    return sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
+
+
+def change_timezone(device: Device, zone: str) -> bool:
+    """Let the device's days run from midnight of this zone; a task then computes its day rows anew.
+
+    False if it was so already. Raises UnknownTimeZone.
+    """
+    if zone not in zoneinfo.available_timezones():
+        raise UnknownTimeZone(f"{zone!r} is no IANA time zone; write it like Europe/London.")
+    if not Device.objects.filter(pk=device.pk).exclude(timezone=zone).update(timezone=zone):
+        return False
+    device.timezone = zone
+    log.info("A unit's time zone was changed; its days are computed anew", unit=device.assy, zone=zone)
+    transaction.on_commit(lambda: _start_rebuild(device.pk, device.assy))
+    return True
+
+
+def _start_rebuild(device_id: int, assy: str) -> None:
+    try:
+        current_app.send_task(REBUILD_TASK, [device_id])
+    except OperationalError as error:
+        advice = "The broker cannot be reached; run manage.py rebuild_rollups for this unit"
+        log.warning(advice, unit=assy, reason=str(error))
