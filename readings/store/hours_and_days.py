@@ -1,0 +1,126 @@
+"""Hours out of minutes, and local days out of hours.
+
+The database sums where the rows already lie, in the transaction of the caller. Statements are put together from names
+of our own tables and columns only (hence S608 is let pass); values are parameters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from readings.models import Rollup
+from readings.periods import HOUR_MS, day_edges, day_start, floor_hour, next_day_start
+from readings.store.lines import Lines, scaled_sum
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """The rollups of [start_ms, end_ms) in one table."""
+
+    table: type[Rollup]
+    start_ms: int
+    end_ms: int
+
+
+def forget(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int) -> None:
+    """Delete the rollups of some lines that begin in [start_ms, end_ms)."""
+    where, parameters = _where(lines, ids, start_ms, end_ms)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table._meta.db_table} {where}", parameters)  # noqa: S608
+
+
+def write_hours(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> None:
+    """Compute every hour that begins in [start_ms, end_ms) anew from its minutes."""
+    forget(lines, lines.hours, ids, start_ms, end_ms)
+    for hour in range(start_ms, end_ms, HOUR_MS):
+        _sum_up(lines, lines.hours, ids, hour, [_Piece(lines.minutes, hour, hour + HOUR_MS)])
+
+
+def write_days(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, zone: ZoneInfo) -> None:
+    """Compute every local day that [start_ms, end_ms) touches anew from its hours.
+
+    Day rows that lie elsewhere inside these days, from an earlier time zone, go.
+    """
+    first, end = day_start(start_ms, zone), next_day_start(end_ms - 1, zone)
+    forget(lines, lines.days, ids, first, end)
+    for day in day_edges(first, end, zone):
+        _sum_up(lines, lines.days, ids, day, _pieces_of_day(lines, day, next_day_start(day, zone)))
+
+
+def _pieces_of_day(lines: Lines, start_ms: int, end_ms: int) -> list[_Piece]:
+    """The whole hours of a day, and minutes where its edges lie off the hour."""
+    first_hour, end_hour = floor_hour(start_ms + HOUR_MS - 1), floor_hour(end_ms)
+    pieces = [
+        _Piece(lines.minutes, start_ms, first_hour),
+        _Piece(lines.hours, first_hour, end_hour),
+        _Piece(lines.minutes, end_hour, end_ms),
+    ]
+    return [piece for piece in pieces if piece.start_ms < piece.end_ms]
+
+
+def _sum_up(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, pieces: Sequence[_Piece]) -> None:
+    """Write the rows of one bucket: none for a line that has no pieces in it."""
+    # A sum of which only some pieces know the quantity must be scaled, which _fill_holes does exactly.
+    parts = [
+        lines.key,
+        "%s",
+        *(f"SUM({name})" for name in lines.additive),
+        *(f"CASE WHEN COUNT({name}) = COUNT(*) THEN SUM({name}) END" for name in lines.sums),
+        *(f"MIN({name})" for name in lines.least),
+        *(f"MAX({name})" for name in lines.greatest),
+    ]
+    source, parameters = _source(lines, ids, pieces)
+    insert = f"INSERT INTO {table._meta.db_table} ({', '.join(lines.rollup_columns)})"
+    with connection.cursor() as cursor:
+        select = f"SELECT {', '.join(parts)} FROM ({source}) AS pieces GROUP BY {lines.key}"  # noqa: S608
+        cursor.execute(f"{insert} {select}", [start_ms, *parameters])
+    _fill_holes(lines, table, ids, start_ms, pieces)
+
+
+def _source(lines: Lines, ids: Sequence[int], pieces: Sequence[_Piece]) -> tuple[str, list[int]]:
+    """A statement that reads the pieces' rows of some lines, and its parameters."""
+    columns = ", ".join(lines.rollup_columns)
+    statements, parameters = [], []
+    for piece in pieces:
+        where, bounds = _where(lines, ids, piece.start_ms, piece.end_ms)
+        statements.append(f"SELECT {columns} FROM {piece.table._meta.db_table} {where}")  # noqa: S608
+        parameters += bounds
+    return " UNION ALL ".join(statements), parameters
+
+
+def _where(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> tuple[str, list[int]]:
+    """Constant bounds of the key: databases then read these rows and no others."""
+    marks = ", ".join(["%s"] * len(ids))
+    return f"WHERE {lines.key} IN ({marks}) AND start >= %s AND start < %s", [*ids, start_ms, end_ms]
+
+
+def _fill_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, pieces: Sequence[_Piece]) -> None:
+    """Give a sum to rows of which only some pieces know a quantity; all the pieces of most rows know all or none."""
+    with_holes = _lines_with_holes(lines, table, ids, start_ms)
+    if not with_holes:
+        return
+    known_ms = "SUM(CASE WHEN {} IS NOT NULL THEN covered_ms + recovered_ms END)"
+    parts = [f"SUM({name}), {known_ms.format(name)}" for name in lines.sums]
+    partly_known = " OR ".join(f"COUNT({name}) NOT IN (0, COUNT(*))" for name in lines.sums)
+    source, parameters = _source(lines, with_holes, pieces)
+    select = f"SELECT {lines.key}, SUM(covered_ms + recovered_ms), {', '.join(parts)} FROM ({source}) AS pieces"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(f"{select} GROUP BY {lines.key} HAVING {partly_known}", parameters)
+        found = cursor.fetchall()
+    for line, all_ms, *totals in found:
+        sums = {
+            name: scaled_sum(int(total), int(known), int(all_ms))
+            for name, total, known in zip(lines.sums, totals[::2], totals[1::2], strict=True)
+            if total is not None
+        }
+        table._default_manager.filter(**{lines.key: line}, start=start_ms).update(**sums)
+
+
+def _lines_with_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int) -> list[int]:
+    source, parameters = _source(lines, ids, [_Piece(table, start_ms, start_ms + 1)])
+    hole = " OR ".join(f"{name} IS NULL" for name in lines.sums)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {lines.key} FROM ({source}) AS written WHERE {hole}", parameters)  # noqa: S608
+        return [line for (line,) in cursor.fetchall()]

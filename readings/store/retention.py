@@ -1,0 +1,42 @@
+"""What is stored goes away only here."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from django.db import models, transaction
+
+from devices.models import Device, Port
+from readings.models import DirtyBucket
+from readings.store.lines import DEVICE_LINES, PORT_LINES
+
+# Some tenths of a second of SQLite's one write lock at most; the pause lets the collector in between.
+_ROWS_PER_STEP: Final = 10_000
+_PAUSE_S: Final = 0.05
+
+
+def forget(device: Device, *, pause: Callable[[float], None] = time.sleep) -> int:
+    """Delete all readings and rollups of a device, in short transactions; returns how many rows went."""
+    ports = list(Port.objects.filter(device=device).values_list("pk", flat=True))
+    deleted = _delete_rows(DirtyBucket, "device_id", device.pk, "minute", pause)
+    for lines, keys in ((PORT_LINES, ports), (DEVICE_LINES, [device.pk])):
+        for key in keys:
+            deleted += _delete_rows(lines.readings, lines.key, key, "time", pause)
+            for table in (lines.minutes, lines.hours, lines.days):
+                deleted += _delete_rows(table, lines.key, key, "start", pause)
+    return deleted
+
+
+def _delete_rows(table: type[models.Model], key: str, value: int, moment: str, pause: Callable[[float], None]) -> int:
+    """Delete by ranges of the primary key, never by a sliced subquery."""
+    rows = table._default_manager.filter(**{key: value})
+    deleted = 0
+    while True:
+        with transaction.atomic():
+            later = rows.order_by(moment).values_list(moment, flat=True)[_ROWS_PER_STEP : _ROWS_PER_STEP + 1]
+            until = next(iter(later), None)
+            part = rows if until is None else rows.filter(**{f"{moment}__lt": until})
+            deleted += part.delete()[0]
+        if until is None:
+            return deleted
+        pause(_PAUSE_S)

@@ -1,0 +1,219 @@
+"""Rollups: minutes, hours and local days computed from stored readings, wherever a reading made a minute dirty.
+
+Work goes in transactions that each take some dirty minutes; after one their rows equal their readings, and the hours
+and days above equal the minutes beneath. Stopped anywhere and started again, the outcome is the same.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import Count, Max, Min, QuerySet
+
+from devices.models import Device, Port
+from devices.querysets import silence_limit
+from readings.models import DeviceMinute, DeviceReading, DirtyBucket
+from readings.periods import MINUTE_MS, day_start, floor_minute, next_day_start
+from readings.store.lines import DEVICE_LINES, PORT_LINES
+from readings.store.recompute import recompute, recompute_days
+
+Pause = Callable[[float], None]
+Progress = Callable[[int, int], None]
+"""Called with how many of how many minutes of devices are done."""
+
+# Together these keep a transaction to about a tenth of a second: SQLite has one write lock for everybody.
+PORTS_PER_STEP = 200
+ANSWERS_PER_STEP = 2_000
+MINUTES_PER_STEP = 720
+DAYS_PER_STEP = 30
+MARKS_PER_STEP = 5_000
+PAUSE_S = 0.05
+
+MINUTES_PER_LOOK = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class RolledUp:
+    """How many minutes of devices were computed, and whether more of them are waiting."""
+
+    minutes: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The minutes in [start_ms, end_ms) of some devices."""
+
+    devices: tuple[int, ...]
+    start_ms: int
+    end_ms: int
+
+    @property
+    def minutes(self) -> int:
+        return len(self.devices) * (self.end_ms - self.start_ms) // MINUTE_MS
+
+
+def late_ms() -> int:
+    """How long after its end a minute stays open for readings that are on their way."""
+    return silence_limit() // timedelta(milliseconds=1)
+
+
+def closed_before(now_ms: int) -> int:
+    """The start of the first minute that is not closed yet."""
+    return floor_minute(now_ms - late_ms() - 1)
+
+
+def roll_up_closed(now_ms: int, *, limit_minutes: int = 100_000, pause: Pause = time.sleep) -> RolledUp:
+    """Compute the closed minutes that readings made dirty, oldest first; stop once ``limit_minutes`` are done."""
+    dirty = DirtyBucket.objects.filter(minute__lt=closed_before(now_ms))
+    done = 0
+    for minutes in _work_off(dirty, pause):
+        done += minutes
+        if done >= limit_minutes:
+            return RolledUp(done, more=dirty.exists())
+    return RolledUp(done, more=False)
+
+
+def rebuild(
+    devices: Iterable[Device],
+    start_ms: int,
+    end_ms: int,
+    *,
+    pause: Pause = time.sleep,
+    progress: Progress | None = None,
+) -> RolledUp:
+    """Compute all minutes that [start_ms, end_ms) touches anew, and the hours and days above them.
+
+    Minutes from before a device's first stored reading are left as they are: what they came from is gone.
+    All are marked dirty first, so that the regular roll-up completes a rebuild that was stopped.
+    """
+    chosen = list(devices)
+    first = floor_minute(start_ms)
+    for device in chosen:
+        _mark(device, first, end_ms, pause)
+    dirty = DirtyBucket.objects.filter(device__in=chosen, minute__gte=first, minute__lt=end_ms)
+    marked, done = dirty.count(), 0
+    for minutes in _work_off(dirty, pause):
+        done += minutes
+        if progress:
+            progress(min(done, marked), marked)
+    return RolledUp(done, more=False)
+
+
+def rebuild_days(device: Device, *, pause: Pause = time.sleep) -> None:
+    """Compute all day rows of a device anew, after its time zone has changed.
+
+    It goes from the oldest day on, so that there are day rows all the while; stopped, it must be called again.
+    """
+    zone = Device.objects.values_list("timezone", flat=True).get(pk=device.pk)
+    span = _hours_and_days(device)
+    if span is None:
+        return
+    start = day_start(span[0], zone)
+    while start <= span[1]:
+        end = start
+        for _ in range(DAYS_PER_STEP):
+            end = next_day_start(end, zone)
+        recompute_days(device.pk, start, end)
+        _let_others_write(pause)
+        start = end
+
+
+def _hours_and_days(device: Device) -> tuple[int, int] | None:
+    """First and last start of the hour and day rows that a device and its ports have."""
+    starts: list[int] = []
+    ports = list(device.ports.values_list("pk", flat=True))
+    for lines, ids in ((PORT_LINES, ports), (DEVICE_LINES, [device.pk])):
+        for table in (lines.hours, lines.days):
+            rows = table._default_manager.filter(**{f"{lines.key}__in": ids})
+            found = rows.aggregate(first=Min("start"), last=Max("start"))
+            starts += [start for start in found.values() if start is not None]
+    return (min(starts), max(starts)) if starts else None
+
+
+def _mark(device: Device, start_ms: int, end_ms: int, pause: Pause) -> None:
+    """Mark all minutes dirty that have readings, or rows that may have none any more."""
+    times = DeviceReading.objects.filter(device=device).aggregate(first=Min("time"), last=Max("time"))
+    if times["first"] is None:
+        return
+    last_row = DeviceMinute.objects.filter(device=device).aggregate(last=Max("start"))["last"] or 0
+    first_minute = max(start_ms, floor_minute(times["first"] - 1))
+    end_ms = min(end_ms, max(times["last"], last_row + 1))
+    minutes = range(first_minute, end_ms, MINUTE_MS)
+    for first in range(0, len(minutes), MARKS_PER_STEP):
+        some = minutes[first : first + MARKS_PER_STEP]
+        marks = [DirtyBucket(device=device, minute=minute) for minute in some]
+        DirtyBucket.objects.bulk_create(marks, ignore_conflicts=True)
+        _let_others_write(pause)
+
+
+def _work_off(dirty: QuerySet[DirtyBucket], pause: Pause) -> Iterator[int]:
+    """Compute dirty minutes, oldest first, until there are none; yields the minutes of devices of each transaction."""
+    while keys := list(dirty.order_by("minute", "device_id").values_list("device_id", "minute")[:MINUTES_PER_LOOK]):
+        for step in _steps(keys):
+            recompute(step.devices, step.start_ms, step.end_ms, late_ms())
+            yield step.minutes
+            _let_others_write(pause)
+
+
+def _let_others_write(pause: Pause) -> None:
+    """SQLite's waiting writers look every few ms whether the lock is free: leave it free for a while."""
+    if connection.vendor == "sqlite":
+        pause(PAUSE_S)
+
+
+def _steps(keys: Sequence[tuple[int, int]]) -> Iterator[_Stretch]:
+    """Dirty minutes, as (device, minute) by minute, cut into what one transaction should take."""
+    ports = dict(Port.objects.order_by().values_list("device_id").annotate(Count("pk")))
+    for stretch in _stretches(keys):
+        for devices in _packed(stretch.devices, ports):
+            start = stretch.start_ms
+            while start < stretch.end_ms:
+                end = _end_of_step(devices, start, stretch.end_ms)
+                yield _Stretch(devices, start, end)
+                start = end
+
+
+def _stretches(keys: Sequence[tuple[int, int]]) -> list[_Stretch]:
+    """Each device's dirty minutes without a gap, together with those of devices that have the same; oldest first."""
+    of_device: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for device, minute in keys:
+        stretches = of_device[device]
+        if stretches and stretches[-1][1] == minute:
+            stretches[-1] = (stretches[-1][0], minute + MINUTE_MS)
+        else:
+            stretches.append((minute, minute + MINUTE_MS))
+    devices_of: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for device, stretches in sorted(of_device.items()):
+        for stretch in stretches:
+            devices_of[stretch].append(device)
+    return [_Stretch(tuple(devices), *stretch) for stretch, devices in sorted(devices_of.items())]
+
+
+def _packed(devices: Sequence[int], ports: dict[int, int]) -> Iterator[tuple[int, ...]]:
+    """Devices in packs that have at most PORTS_PER_STEP ports together."""
+    pack: list[int] = []
+    size = 0
+    for device in devices:
+        if pack and size + ports.get(device, 0) > PORTS_PER_STEP:
+            yield tuple(pack)
+            pack, size = [], 0
+        pack.append(device)
+        size += ports.get(device, 0)
+    yield tuple(pack)
+
+
+def _end_of_step(devices: Sequence[int], start_ms: int, end_ms: int) -> int:
+    """Where a transaction from start_ms on has enough to do: by its rows, and by the answers of the first device."""
+    minutes = max(1, MINUTES_PER_STEP // len(devices))
+    end_ms = min(end_ms, start_ms + minutes * MINUTE_MS)
+    if end_ms - start_ms == MINUTE_MS:
+        return end_ms
+    enough = ANSWERS_PER_STEP // len(devices)
+    answers = DeviceReading.objects.filter(device=devices[0], time__gt=start_ms, time__lte=end_ms)
+    for time_ms in answers.order_by("time").values_list("time", flat=True)[enough : enough + 1]:
+        return max(floor_minute(time_ms), start_ms + MINUTE_MS)
+    return end_ms

@@ -1,0 +1,72 @@
+"""The tasks of the rollups' worker, as Celery's schedule and other parts name them."""
+
+import time
+
+import pytest
+from celery import current_app
+from django.conf import settings
+from django.utils import timezone
+
+from devices import timezones
+from devices.models import Device
+from readings import heartbeats, tasks
+from readings.models import DirtyBucket, Heartbeat, PortDay, PortMinute
+from readings.periods import HOUR_MS, format_time
+from tests.factories import make_device, store_reading
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_schedules_tasks_exist() -> None:
+    scheduled = {str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    ours = {name for name in scheduled if name.startswith("readings.")}
+    assert ours == {tasks.roll_up.name, tasks.note_heartbeat.name}
+    assert ours <= set(current_app.tasks)
+
+
+def test_roll_up_computes_closed_minutes() -> None:
+    now_ms = time.time_ns() // 1_000_000
+    store_reading(make_device(), now_ms - HOUR_MS, 1_000, [1.0] * 6)
+    tasks.roll_up()
+    assert PortMinute.objects.exists()
+    assert not DirtyBucket.objects.exists()
+
+
+def test_roll_up_leaves_the_open_minute() -> None:
+    store_reading(make_device(), time.time_ns() // 1_000_000, 0, [1.0] * 6)
+    tasks.roll_up()
+    assert not PortMinute.objects.exists()
+    assert DirtyBucket.objects.exists()
+
+
+def test_a_change_of_time_zone_asks_for_this_task_by_its_name() -> None:
+    assert tasks.rebuild_days.name == timezones.REBUILD_TASK
+
+
+def test_rebuild_days_moves_the_days_to_the_new_zone() -> None:
+    device = make_device(ports=["Grid"])
+    store_reading(device, time.time_ns() // 1_000_000 - HOUR_MS, 1_000, [1.0])
+    tasks.roll_up()
+    Device.objects.update(timezone="Asia/Kathmandu")
+    tasks.rebuild_days(device.pk)
+    assert format_time(PortDay.objects.get().start, "Asia/Kathmandu").endswith("T00:00:00+05:45")
+
+
+def test_rebuild_days_of_a_device_that_is_gone_does_nothing() -> None:
+    tasks.rebuild_days(12345)
+
+
+def test_a_heartbeat_says_when_a_part_last_worked() -> None:
+    before = timezone.now()
+    tasks.note_heartbeat("worker-jobs")
+    tasks.note_heartbeat("worker-jobs")
+    heartbeat = Heartbeat.objects.get()
+    assert heartbeat.part == "worker-jobs"
+    assert before <= heartbeat.at <= timezone.now()
+
+
+def test_a_heartbeat_keeps_what_the_part_counted_last() -> None:
+    heartbeats.note("collector", timezone.now(), {"answers": 1})
+    heartbeats.note("collector", timezone.now(), {"answers": 2})
+    heartbeats.note("beat", timezone.now())
+    assert dict(Heartbeat.objects.values_list("part", "detail")) == {"collector": {"answers": 2}, "beat": {}}
