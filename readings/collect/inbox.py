@@ -1,0 +1,65 @@
+"""What has arrived and nobody has looked at yet: bounded, and filled while the database is waited for."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+KEPT_MS: Final = 60_000
+# 60 s of answers of a thousand units are 100 MB: more than that is a flood of something else.
+KEPT_BYTES: Final = 192 * 1024 * 1024
+_OVERHEAD_BYTES: Final = 300  # an arrival beside its payload, so that a flood of empty ones is bounded too
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A datagram: when it arrived by the wall clock, and by one that never jumps."""
+
+    payload: bytes
+    address: str
+    time_ms: int
+    steady_ms: int
+
+
+class Inbox:
+    """Filled by the thread that reads the socket, emptied by the one that talks to the database.
+
+    `dropped` counts what had to go because nobody took it in time.
+    """
+
+    def __init__(self, kept_ms: int = KEPT_MS, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept_ms = kept_ms
+        self._kept_bytes = kept_bytes
+        self._arrivals: deque[Arrival] = deque()
+        self._bytes = 0
+        self.dropped = 0
+        self._lock = threading.Lock()
+
+    def add(self, arrivals: Sequence[Arrival], now_ms: int) -> None:
+        """Keep these; the oldest go once they are a minute old or too many."""
+        with self._lock:
+            self._arrivals.extend(arrivals)
+            self._bytes += sum(map(_size, arrivals))
+            while self._arrivals and self._is_too_much(now_ms):
+                self._bytes -= _size(self._arrivals.popleft())
+                self.dropped += 1
+
+    def take(self, limit: int) -> list[Arrival]:
+        """At most so many, oldest first."""
+        with self._lock:
+            taken = [self._arrivals.popleft() for _ in range(min(limit, len(self._arrivals)))]
+            self._bytes -= sum(map(_size, taken))
+        return taken
+
+    def __len__(self) -> int:
+        return len(self._arrivals)
+
+    def _is_too_much(self, now_ms: int) -> bool:
+        return self._bytes > self._kept_bytes or now_ms - self._arrivals[0].steady_ms > self._kept_ms
+
+
+def _size(arrival: Arrival) -> int:
+    return len(arrival.payload) + _OVERHEAD_BYTES

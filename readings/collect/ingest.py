@@ -1,0 +1,219 @@
+"""Readings on their way into the database: the only writer of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Final
+
+import orjson
+import structlog
+from django.db import DataError, IntegrityError, connection, models, transaction
+
+from devices.ct6.protocol import Answer
+from devices.registration import KnownUnit, Seen, note_seen
+from readings.collect.windows import HORIZON_MS, Span, Timeline
+from readings.models import DeviceReading, DirtyBucket, PortReading
+from readings.periods import MINUTE_MS, floor_minute
+from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES
+
+log = structlog.get_logger(__name__)
+
+# One transaction holds SQLite's write lock for some 50 ms with so many.
+_READINGS_A_TRANSACTION: Final = 1000
+
+_PORT_COLUMNS: Final = ("port", "time", "window_ms", "recovered", *(quantity.name for quantity in PORT_QUANTITIES))
+_DEVICE_COLUMNS: Final = (
+    "device",
+    "time",
+    "window_ms",
+    "recovered",
+    *(quantity.name for quantity in DEVICE_QUANTITIES),
+)
+_VALUES: Final = 4  # where the values begin in a row
+_DIRTY_COLUMNS: Final = ("device", "minute")
+
+_port_values = attrgetter(
+    "active_power_w", "reactive_power_var", "apparent_power_va", "power_factor", "current_rms_a", "current_peak_a"
+)
+_device_values = attrgetter("voltage_v", "frequency_hz", "temperature_c", "rssi_dbm")
+
+Row = tuple[int | bool | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewReading:
+    """The rows of one answer; `kept_since_ms` is when it came, by a clock that never jumps.
+
+    The values stand at the end of each row, in the order of `readings.quantities`; `port_numbers` belong to
+    `port_rows`.
+    """
+
+    unit: str
+    device_id: int
+    time_ms: int
+    window_ms: int
+    kept_since_ms: int
+    device_row: Row
+    port_numbers: tuple[int, ...]
+    port_rows: tuple[Row, ...]
+
+
+def new_reading(known: KnownUnit, answer: Answer, time_ms: int, window_ms: int, kept_since_ms: int) -> NewReading:
+    """The rows that an answer becomes. A port whose power is missing covers no time: its window is 0."""
+    device_values = [q.fixed(value) for q, value in zip(DEVICE_QUANTITIES, _device_values(answer), strict=True)]
+    ports = [port for port in answer.ports if port.number in known.ports]
+    port_rows: list[Row] = []
+    for port in ports:
+        values = [q.fixed(value) for q, value in zip(PORT_QUANTITIES, _port_values(port), strict=True)]
+        window_of_port_ms = 0 if values[0] is None else window_ms
+        port_rows.append((known.ports[port.number].id, time_ms, window_of_port_ms, False, *values))
+    return NewReading(
+        known.assy,
+        known.device_id,
+        time_ms,
+        window_ms,
+        kept_since_ms,
+        (known.device_id, time_ms, window_ms, False, *device_values),
+        tuple(port.number for port in ports),
+        tuple(port_rows),
+    )
+
+
+def last_answer(reading: NewReading, address: str) -> str:
+    """The JSON of ``Device.last_answer``: values in their units, rounded as they are stored."""
+    said: dict[str, Any] = {"time": reading.time_ms, "address": address, "window_ms": reading.window_ms}
+    for quantity, fixed in zip(DEVICE_QUANTITIES, reading.device_row[_VALUES:], strict=True):
+        said[quantity.name] = quantity.shown(fixed)
+    said["ports"] = {
+        str(number): {q.name: q.shown(fixed) for q, fixed in zip(PORT_QUANTITIES, row[_VALUES:], strict=True)}
+        for number, row in zip(reading.port_numbers, reading.port_rows, strict=True)
+    }
+    return orjson.dumps(said).decode()
+
+
+def stored_timeline(device_id: int, now_ms: int, period_ms: int) -> Timeline:
+    """The timeline that a device's stored readings leave off at, as after a restart."""
+    readings = DeviceReading.objects.filter(device=device_id).values_list("time", "window_ms")
+    newest = readings.order_by("-time").first()
+    if newest is None or newest[0] <= now_ms:
+        return Timeline(period_ms, None if newest is None else newest[0])
+    # There are later readings: the clock was set back since.
+    before = readings.filter(time__lte=now_ms).order_by("-time").first()
+    after = readings.filter(time__gt=now_ms, time__lte=now_ms + HORIZON_MS)
+    first, last = after.order_by("time").first(), after.order_by("-time").first()
+    measured = [Span(first[0] - first[1], last[0])] if first is not None and last is not None else []
+    return Timeline(period_ms, None if before is None else before[0], measured)
+
+
+class Ingest:
+    """Readings that are not in the database yet, oldest first, and when units were last heard.
+
+    What is added stays until `write` has committed it, `drop_older_than` gives it up, or the database refuses it.
+    """
+
+    def __init__(self) -> None:
+        self.stored = 0
+        self.refused = 0
+        self._readings: deque[NewReading] = deque()
+        self._seen: dict[int, Seen] = {}
+
+    def __len__(self) -> int:
+        return len(self._readings)
+
+    def add(self, reading: NewReading) -> None:
+        self._readings.append(reading)
+
+    def note_seen(self, seen: Seen) -> None:
+        """That a unit was heard; the newest of each is written, and the newest answer of each."""
+        former = self._seen.get(seen.device_id)
+        if seen.last_answer is None and former is not None:
+            seen = Seen(seen.device_id, seen.at, former.last_answer)
+        self._seen[seen.device_id] = seen
+
+    def drop_older_than(self, steady_ms: int) -> int:
+        """Give up readings that came before this moment; returns how many."""
+        dropped = 0
+        while self._readings and self._readings[0].kept_since_ms < steady_ms:
+            self._readings.popleft()
+            dropped += 1
+        return dropped
+
+    def write(self) -> None:
+        """Store everything. Raises DatabaseError and keeps what is not stored, unless the database refuses the
+        values themselves: then it goes on without that reading, saying so."""
+        while self._readings or self._seen:
+            batch = list(islice(self._readings, _READINGS_A_TRANSACTION))
+            seen = list(self._seen.values())
+            try:
+                store(batch, seen)
+            except (DataError, IntegrityError):
+                self._store_one_by_one(len(batch), seen)
+            else:
+                self.stored += len(batch)
+                for _reading in batch:
+                    self._readings.popleft()
+            self._seen.clear()
+
+    def _store_one_by_one(self, count: int, seen: Sequence[Seen]) -> None:
+        for _ in range(count):
+            reading = self._readings[0]
+            try:
+                store([reading], [])
+            except (DataError, IntegrityError) as error:
+                self.refused += 1
+                log.error(  # noqa: TRY400 - the sentence says all
+                    "The database refuses a reading; it is left out",
+                    unit=reading.unit,
+                    time=reading.time_ms,
+                    reason=str(error),
+                )
+            else:
+                self.stored += 1
+            self._readings.popleft()
+        for one in seen:
+            try:
+                store([], [one])
+            except (DataError, IntegrityError) as error:
+                log.error(  # noqa: TRY400 - the sentence says all
+                    "The database refuses a unit's last answer", device=one.device_id, reason=str(error)
+                )
+
+
+def store(readings: Sequence[NewReading], seen: Sequence[Seen]) -> None:
+    """Write readings, the minutes they touch, and what units last said, in one transaction.
+
+    A reading that is stored already (same device, same time) is left as it is. Raises DatabaseError.
+    """
+    dirty = {minute for reading in readings for minute in _minutes_touched(reading)}
+    with transaction.atomic(), connection.cursor() as cursor:
+        if readings:
+            port_rows = [row for reading in readings for row in reading.port_rows]
+            cursor.executemany(_insert_new(PortReading, _PORT_COLUMNS), port_rows)
+            cursor.executemany(
+                _insert_new(DeviceReading, _DEVICE_COLUMNS), [reading.device_row for reading in readings]
+            )
+            # In the order of the key, so that two writers cannot wait for each other.
+            cursor.executemany(_insert_new(DirtyBucket, _DIRTY_COLUMNS), sorted(dirty))
+        note_seen(seen)
+
+
+def _minutes_touched(reading: NewReading) -> list[tuple[int, int]]:
+    """The minutes that hold a part of the window, or, a bucket being (start, end], the moment itself."""
+    first = floor_minute(reading.time_ms - max(1, reading.window_ms))
+    return [(reading.device_id, minute) for minute in range(first, reading.time_ms, MINUTE_MS)]
+
+
+def _insert_new(model: type[models.Model], names: Sequence[str]) -> str:
+    """An INSERT that leaves rows with the same key alone, and nothing else unsaid (INSERT IGNORE bends values)."""
+    columns = {field.name: connection.ops.quote_name(str(field.column)) for field in model._meta.concrete_fields}
+    table = connection.ops.quote_name(model._meta.db_table)
+    first = columns[names[0]]
+    leave = f"ON DUPLICATE KEY UPDATE {first} = {first}" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
+    return (
+        f"INSERT INTO {table} ({', '.join(columns[name] for name in names)}) "  # noqa: S608 - names from the model
+        f"VALUES ({', '.join(['%s'] * len(names))}) {leave}"
+    )

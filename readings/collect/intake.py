@@ -1,0 +1,306 @@
+"""From datagrams to readings: who is it, which window, is it sane?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from django.db import DataError, IntegrityError
+
+from devices.ct6.errors import NotAnAnswer, OtherProduct
+from devices.ct6.protocol import AYT_QUESTION, Answer, decode_answer
+from devices.registration import KnownUnit, Seen, Sighting, known_units, note_claim, register
+from readings.collect.claims import Claim, Verdict
+from readings.collect.inbox import Arrival
+from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, stored_timeline
+from readings.collect.oddities import Oddities, Oddity
+from readings.collect.windows import LEAST_BETWEEN_ANSWERS_MS, PERIODS_BRIDGED, Timeline
+
+log = structlog.get_logger(__name__)
+
+# How soon what was changed in the admin is noticed.
+_LOOK_AGAIN_MS: Final = 3_000
+_LEAST_SILENCE_MS: Final = 10_000
+_NAMED_SINGLY: Final = 10
+_KEPT_BACK: Final = 16
+_REGISTERED_AT_ONCE: Final = 200
+# Bounds against somebody who makes labels up: an address has one unit at a time, one LAN far fewer units.
+_NEW_LABELS_AN_HOUR: Final = 8
+_HOUR_MS: Final = 3_600_000
+_LABELS_KEPT: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer and how it came."""
+
+    answer: Answer
+    arrival: Arrival
+
+
+@dataclass(slots=True)
+class Unit:
+    """A unit that has answered since the start. `heard` is its newest answer that counted."""
+
+    claim: Claim
+    known: KnownUnit | None
+    timeline: Timeline | None = None
+    heard: Heard | None = None
+    silent: bool = False
+    kept_back: list[Heard] = field(default_factory=list)
+    waiting: list[Heard] = field(default_factory=list)
+
+    def can_take(self, heard: Heard) -> bool:
+        """Whether the answer becomes a reading without a look into the database."""
+        known = self.known
+        return (
+            known is not None
+            and not self.waiting
+            and known.is_described_by(heard.answer, heard.arrival.address)
+            and (self.timeline is not None or not known.adopted)
+        )
+
+    def sighting(self) -> Sighting | None:
+        """What the newest waiting answer says that the database does not know yet."""
+        heard = self.waiting[-1]
+        if self.known is not None and self.known.is_described_by(heard.answer, heard.arrival.address):
+            return None
+        return Sighting(heard.answer, heard.arrival.address)
+
+
+class Intake:
+    """Sorts what arrives by unit and hands readings to `ingest`. One thread only, but the counters are for all.
+
+    `waiting` counts answers that wait for the database, because their unit says something new.
+    """
+
+    def __init__(self, ingest: Ingest, oddities: Oddities, *, period_s: float) -> None:
+        self.answers = 0
+        self.units_answering = 0
+        self.waiting = 0
+        self._ingest = ingest
+        self._oddities = oddities
+        self._period_ms = round(period_s * 1000)
+        self._silence_ms = max(_LEAST_SILENCE_MS, PERIODS_BRIDGED * self._period_ms)
+        self._known: dict[str, KnownUnit] = {}
+        self._looked_ms: int | None = None
+        self._units: dict[str, Unit] = {}
+        self._new_labels: Counter[str] = Counter()
+        self._new_labels_since_ms = 0
+        self._newest: dict[str, tuple[NewReading, str]] = {}
+
+    def look_into_database(self, steady_ms: int) -> None:
+        """Take over what others changed there, unless that was done in the last seconds. Raises DatabaseError."""
+        if self._looked_ms is not None and steady_ms - self._looked_ms < _LOOK_AGAIN_MS:
+            return
+        self._known = known_units()
+        self._looked_ms = steady_ms
+        for assy, unit in list(self._units.items()):
+            if unit.known is None:
+                continue
+            unit.known = self._known.get(assy)
+            if unit.known is None:  # deleted: should it answer again, it is a new one
+                del self._units[assy]
+            elif not unit.known.adopted:
+                unit.timeline = None
+
+    def take(self, arrivals: Iterable[Arrival]) -> None:
+        """Make readings of these, oldest first. Needs no database: answers that do are kept for `settle`."""
+        for arrival in arrivals:
+            answer = self._decode(arrival)
+            if answer is None:
+                continue
+            unit = self._units.get(answer.assy) or self._first_heard(answer, arrival)
+            if unit is not None:
+                self.answers += 1
+                self._judge(unit, Heard(answer, arrival))
+
+    def settle(self, now_ms: int, steady_ms: int) -> None:
+        """Register what is new and take the answers that waited for that. Raises DatabaseError."""
+        units = {assy: unit for assy, unit in self._units.items() if unit.waiting}
+        registered = _register_all([sighting for unit in units.values() if (sighting := unit.sighting())])
+        self._known |= registered
+        for assy, unit in units.items():
+            unit.known = registered.get(assy, unit.known)
+            self._take_waiting(unit, now_ms)
+        self._write_claims()
+        self._say_silent(steady_ms)
+        self._hand_over_newest()
+
+    def drop_waiting_before(self, steady_ms: int) -> int:
+        """Give up answers that waited for the database since before this moment; returns how many."""
+        dropped = 0
+        for unit in self._units.values():
+            kept = [heard for heard in unit.waiting if heard.arrival.steady_ms >= steady_ms]
+            dropped += len(unit.waiting) - len(kept)
+            unit.waiting = kept
+        self.waiting -= dropped
+        return dropped
+
+    def _decode(self, arrival: Arrival) -> Answer | None:
+        if arrival.payload == AYT_QUESTION:  # our own broadcast
+            return None
+        try:
+            answer = decode_answer(arrival.payload)
+        except OtherProduct as error:
+            self._oddities.note(Oddity.OTHER_PRODUCT, arrival.address, arrival.steady_ms / 1000, str(error))
+            return None
+        except NotAnAnswer as error:
+            self._oddities.note(Oddity.NO_ANSWER, arrival.address, arrival.steady_ms / 1000, str(error))
+            return None
+        if answer.implausible:
+            names = ", ".join(answer.implausible[:_NAMED_SINGLY])
+            self._oddities.note(Oddity.IMPLAUSIBLE, answer.assy, arrival.steady_ms / 1000, names)
+        return answer
+
+    def _first_heard(self, answer: Answer, arrival: Arrival) -> Unit | None:
+        known = self._known.get(answer.assy)
+        if known is None and not self._may_be_new(arrival):
+            return None
+        address = arrival.address if known is None or known.address is None else known.address
+        rival = None if known is None else known.claimed_from
+        claim = Claim(address, arrival.steady_ms, period_ms=self._period_ms, rival=rival)
+        unit = self._units[answer.assy] = Unit(claim, known)
+        return unit
+
+    def _may_be_new(self, arrival: Arrival) -> bool:
+        if arrival.steady_ms - self._new_labels_since_ms > _HOUR_MS:
+            self._new_labels.clear()
+            self._new_labels_since_ms = arrival.steady_ms
+        if self._new_labels[arrival.address] >= _NEW_LABELS_AN_HOUR or len(self._units) >= _LABELS_KEPT:
+            self._oddities.note(Oddity.TOO_MANY_LABELS, arrival.address, arrival.steady_ms / 1000)
+            return False
+        self._new_labels[arrival.address] += 1
+        return True
+
+    def _judge(self, unit: Unit, heard: Heard) -> None:
+        address = heard.arrival.address
+        match unit.claim.judge(address, heard.arrival.steady_ms):
+            case Verdict.KEEP_BACK:
+                unit.kept_back = [*unit.kept_back[-_KEPT_BACK:], heard]
+                return
+            case Verdict.CONTESTED:
+                self._oddities.count(Oddity.CONTESTED)
+                unit.kept_back.clear()
+                if unit.known is not None:
+                    self._ingest.note_seen(Seen(unit.known.device_id, _moment(heard.arrival.time_ms), None))
+                return
+            case Verdict.MOVED:
+                for earlier in unit.kept_back:
+                    if earlier.arrival.address == address:
+                        self._accept(unit, earlier)
+        unit.kept_back.clear()
+        self._accept(unit, heard)
+
+    def _accept(self, unit: Unit, heard: Heard) -> None:
+        if unit.known is not None and unit.can_take(heard):
+            self._take_one(unit, unit.known, heard)
+        else:
+            unit.waiting.append(heard)
+            self.waiting += 1
+
+    def _take_one(self, unit: Unit, known: KnownUnit, heard: Heard) -> None:
+        arrival = heard.arrival
+        if unit.heard is not None and self._is_copy(unit.heard.arrival, arrival):
+            self._oddities.note(Oddity.DUPLICATE, known.assy, arrival.steady_ms / 1000, f"from {arrival.address}")
+            return
+        if unit.silent and unit.heard is not None:
+            silent_s = (arrival.steady_ms - unit.heard.arrival.steady_ms) // 1000
+            log.info("A unit answers again", unit=known.assy, name=known.name, silent_s=silent_s)
+        unit.heard, unit.silent = heard, False
+        window_ms = 0 if unit.timeline is None else unit.timeline.add(arrival.time_ms, arrival.steady_ms)
+        reading = new_reading(known, heard.answer, arrival.time_ms, window_ms, arrival.steady_ms)
+        if unit.timeline is not None:
+            self._ingest.add(reading)
+        self._newest[known.assy] = reading, arrival.address
+
+    def _is_copy(self, former: Arrival, arrival: Arrival) -> bool:
+        since_ms = arrival.steady_ms - former.steady_ms
+        return since_ms < LEAST_BETWEEN_ANSWERS_MS or (
+            arrival.payload == former.payload and 2 * since_ms < self._period_ms
+        )
+
+    def _take_waiting(self, unit: Unit, now_ms: int) -> None:
+        known = unit.known
+        if known is not None and known.adopted and unit.timeline is None:
+            unit.timeline = stored_timeline(known.device_id, now_ms, self._period_ms)
+        waiting, unit.waiting = unit.waiting, []
+        self.waiting -= len(waiting)
+        if known is not None and not unit.claim.contested:
+            for heard in waiting:
+                self._take_one(unit, known, heard)
+
+    def _write_claims(self) -> None:
+        for unit in self._units.values():
+            known, rival = unit.known, unit.claim.rival
+            if known is None or known.claimed_from == rival:
+                continue
+            note_claim(known.device_id, rival)
+            unit.known = self._known[known.assy] = replace(known, claimed_from=rival)
+            if rival is None:
+                log.info("Only one unit carries this label now; it is stored again", unit=known.assy)
+            elif known.claimed_from is None:
+                log.warning(
+                    "Two units claim one label; nothing is stored for it until only one of them answers",
+                    unit=known.assy,
+                    addresses=f"{unit.claim.address} and {rival}",
+                    to_do="give one of them a serial number of its own, or switch it off",
+                )
+
+    def _say_silent(self, steady_ms: int) -> None:
+        silent: list[KnownUnit] = []
+        for unit in self._units.values():
+            if unit.silent or unit.heard is None or unit.known is None:
+                continue
+            if steady_ms - unit.heard.arrival.steady_ms > self._silence_ms and not unit.claim.contested:
+                unit.silent = True
+                silent.append(unit.known)
+        self.units_answering = sum(not unit.silent for unit in self._units.values())
+        _log_silent(silent)
+
+    def _hand_over_newest(self) -> None:
+        for reading, address in self._newest.values():
+            said = last_answer(reading, address)
+            self._ingest.note_seen(Seen(reading.device_id, _moment(reading.time_ms), said))
+        self._newest.clear()
+
+
+def _register_all(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:
+    """Register these; one that the database refuses keeps none of the others out."""
+    registered: dict[str, KnownUnit] = {}
+    for start in range(0, len(sightings), _REGISTERED_AT_ONCE):
+        batch = sightings[start : start + _REGISTERED_AT_ONCE]
+        try:
+            registered |= register(batch)
+        except (DataError, IntegrityError):
+            registered |= _register_one_by_one(batch)
+    return registered
+
+
+def _register_one_by_one(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:
+    registered: dict[str, KnownUnit] = {}
+    for sighting in sightings:
+        try:
+            registered |= register([sighting])
+        except (DataError, IntegrityError) as error:
+            log.error(  # noqa: TRY400 - the sentence says all
+                "The database refuses what a unit says of itself", unit=sighting.answer.assy, reason=str(error)
+            )
+    return registered
+
+
+def _log_silent(units: Sequence[KnownUnit]) -> None:
+    if len(units) > _NAMED_SINGLY:
+        first = ", ".join(unit.name or unit.assy for unit in units[:_NAMED_SINGLY])
+        log.warning("Many units do not answer any more", count=len(units), first=first)
+        return
+    for unit in units:
+        log.warning("A unit does not answer any more", unit=unit.assy, name=unit.name, address=unit.address)
+
+
+def _moment(time_ms: int) -> datetime:
+    return datetime.fromtimestamp(time_ms / 1000, UTC)

@@ -1,0 +1,92 @@
+"""Which span of time an answer's means stand for. Pure arithmetic on milliseconds: no clock is read here.
+
+Two clocks are compared. `time` is the wall clock, which people set; `steady` never jumps. The window of an answer is
+the time since the unit's previous one, so the steady clock tells its length and the wall clock its place. Hence a clock
+that is set forward loses nothing, and one that is set back doubles nothing: what would lie over time that is measured
+already has window 0 (shown, in no energy) until the clock has passed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+PERIODS_BRIDGED: Final = 5
+# A unit is silent for 200 ms after an answer, so a second one that follows sooner is a copy of the datagram.
+LEAST_BETWEEN_ANSWERS_MS: Final = 150
+# Clocks that disagree by more than this since the previous answer were set.
+_CLOCK_WAS_SET_MS: Final = 50
+_SPANS_KEPT: Final = 16
+# How far from the present stored readings are looked for when it is not known which time is measured already. Clocks
+# are set by an hour or two, or by years: more than a day is another time altogether.
+HORIZON_MS: Final = 24 * 3600 * 1000
+
+
+class Span(NamedTuple):
+    """The time (start_ms, end_ms]."""
+
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(slots=True)
+class Timeline:
+    """The readings of one device, in the order that they came.
+
+    `newest_ms` is the time of its last stored reading, None if there is none, and the day before it counts as measured;
+    `measured` is what is stored beside that, such as readings later than now, from before the clock was set back.
+    """
+
+    period_ms: int
+    newest_ms: int | None = None
+    measured: list[Span] = field(default_factory=list)
+    _line_start_ms: int | None = None
+    _newest_steady_ms: int | None = None
+
+    def add(self, time_ms: int, steady_ms: int, *, uptime_ms: int | None = None) -> int:
+        """The window of an answer that came now; it becomes the newest reading.
+
+        0 where it is not known: for the first answer ever, and for one after more than five periods. `uptime_ms`,
+        where known, bounds it: a unit averages since its start at most.
+        """
+        window_ms = self._elapsed_ms(time_ms, steady_ms)
+        if window_ms > PERIODS_BRIDGED * self.period_ms:
+            window_ms = 0
+        if uptime_ms is not None:
+            window_ms = min(window_ms, uptime_ms)
+        if self.newest_ms is None:
+            self._line_start_ms = time_ms
+        elif time_ms <= self.newest_ms:
+            self._end_line(self.newest_ms)
+            self._line_start_ms = time_ms
+        window_ms = self._clear_of_measured(time_ms, max(0, window_ms))
+        self.newest_ms, self._newest_steady_ms = time_ms, steady_ms
+        return window_ms
+
+    def _elapsed_ms(self, time_ms: int, steady_ms: int) -> int:
+        if self.newest_ms is None:
+            return 0
+        by_wall_ms = time_ms - self.newest_ms
+        if self._newest_steady_ms is None:  # the previous reading is from before our start
+            return by_wall_ms
+        by_steady_ms = steady_ms - self._newest_steady_ms
+        # As long as the clocks agree the wall's is taken, so that windows join without a gap.
+        return by_wall_ms if abs(by_wall_ms - by_steady_ms) <= _CLOCK_WAS_SET_MS else by_steady_ms
+
+    def _end_line(self, newest_ms: int) -> None:
+        """The clock was set back: what was measured until then stands, and the readings go on before it."""
+        start_ms = newest_ms - HORIZON_MS if self._line_start_ms is None else self._line_start_ms
+        self.measured.append(Span(start_ms, newest_ms))
+        if len(self.measured) > _SPANS_KEPT:
+            first, second, *rest = self.measured
+            self.measured = [Span(min(first.start_ms, second.start_ms), max(first.end_ms, second.end_ms)), *rest]
+
+    def _clear_of_measured(self, time_ms: int, window_ms: int) -> int:
+        """As much of the window as lies behind everything that is measured already."""
+        start_ms = time_ms - window_ms
+        if self.newest_ms is not None and self.newest_ms < time_ms:
+            start_ms = max(start_ms, self.newest_ms)
+        for span in self.measured:
+            if span.start_ms < time_ms and start_ms < span.end_ms:
+                start_ms = min(span.end_ms, time_ms)
+        return time_ms - start_ms

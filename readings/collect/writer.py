@@ -1,0 +1,170 @@
+"""The thread that talks to the database, so that the socket is read meanwhile, however slow the database is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from django.db import Error, ProgrammingError, connection
+
+from readings.collect.inbox import KEPT_MS, Inbox
+from readings.collect.ingest import Ingest
+from readings.collect.intake import Intake
+from readings.collect.oddities import Oddities
+from readings.heartbeats import note as note_heartbeat
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT: Final = "collector"
+_HEARTBEAT_S: Final = 5.0
+_TROUBLE_SAID_AGAIN_S: Final = 30.0
+_TAKEN_AT_ONCE: Final = 5000
+_LEAST_PAUSE_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the collector did since its start."""
+
+    units: int
+    answers: int
+    stored: int
+    dropped: int
+    refused: int
+    warnings: int
+    waiting: int
+
+
+def steady_ns() -> int:
+    """A clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+class Writer(threading.Thread):
+    """Takes what is in the inbox and stores it, once a flush interval. Ends with `stop`, or with `failure`."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        period_s: float,
+        flush_s: float,
+        heartbeat: Callable[[], dict[str, int]],
+        failed: Callable[[], None],
+    ) -> None:
+        # A daemon: a database that hangs must not keep the process from ending.
+        super().__init__(name="writer of readings", daemon=True)
+        self.failure: BaseException | None = None
+        self.inbox = inbox
+        self._ingest = Ingest()
+        self._oddities = Oddities()
+        self._intake = Intake(self._ingest, self._oddities, period_s=period_s)
+        self._flush_s = flush_s
+        self._heartbeat = heartbeat
+        self._failed = failed
+        self._stopping = threading.Event()
+        self._dropped = 0
+        self._beat_s = 0.0
+        self._trouble_said_s: float | None = None
+
+    def counts(self) -> Counts:
+        """How far it is; for other threads too."""
+        return Counts(
+            units=self._intake.units_answering,
+            answers=self._intake.answers,
+            stored=self._ingest.stored,
+            dropped=self._dropped + self.inbox.dropped,
+            refused=self._ingest.refused,
+            warnings=self._oddities.total,
+            waiting=len(self.inbox) + self._intake.waiting + len(self._ingest),
+        )
+
+    def stop(self, timeout_s: float) -> bool:
+        """Store what is there; False if the database did not let that happen in time."""
+        self._stopping.set()
+        self.join(timeout_s)
+        return not self.is_alive() and not self.counts().waiting
+
+    def run(self) -> None:
+        try:
+            pause_s = self._flush_s
+            while not self._stopping.wait(pause_s):
+                started_s = time.monotonic()
+                self._turn()
+                pause_s = max(_LEAST_PAUSE_S, self._flush_s - (time.monotonic() - started_s))
+            self._turn()
+        except Exception as error:  # noqa: BLE001 - handed to the thread that waits for this one
+            self.failure = error
+            self._failed()
+        finally:
+            connection.close()
+
+    def _turn(self) -> None:
+        try:
+            self._store_all()
+            self._beat()
+        except Error as error:
+            connection.close()  # the next turn opens another one
+            self._drop_old()
+            self._say_trouble(error)
+        else:
+            self._say_recovered()
+        self._oddities.say_due(steady_ns() / 1e9)
+
+    def _store_all(self) -> None:
+        """Store everything that has arrived. What fails is tried again before anything more is taken: the inbox,
+        which is bounded, is where answers wait."""
+        while True:
+            now_ms, steady_ms = time.time_ns() // 1_000_000, steady_ns() // 1_000_000
+            self._intake.look_into_database(steady_ms)
+            self._intake.settle(now_ms, steady_ms)
+            self._ingest.write()
+            arrivals = self.inbox.take(_TAKEN_AT_ONCE)
+            if not arrivals:
+                return
+            self._intake.take(arrivals)
+
+    def _beat(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._beat_s < _HEARTBEAT_S:
+            return
+        counts = self.counts()
+        detail = {
+            "units": counts.units,
+            "answers": counts.answers,
+            "stored": counts.stored,
+            "dropped": counts.dropped + counts.refused,
+            "warnings": counts.warnings,
+            **self._heartbeat(),
+        }
+        note_heartbeat(HEARTBEAT, datetime.now(UTC), detail)
+        self._beat_s = now_s
+
+    def _drop_old(self) -> None:
+        oldest_ms = steady_ns() // 1_000_000 - KEPT_MS
+        self._dropped += self._ingest.drop_older_than(oldest_ms) + self._intake.drop_waiting_before(oldest_ms)
+
+    def _say_trouble(self, error: Error) -> None:
+        now_s = time.monotonic()
+        if self._trouble_said_s is not None and now_s - self._trouble_said_s < _TROUBLE_SAID_AGAIN_S:
+            return
+        self._trouble_said_s = now_s
+        counts = self.counts()
+        no_tables = isinstance(error, ProgrammingError) or "no such table" in str(error)
+        log.error(
+            "The database takes no readings; answers wait for it, for a minute each",
+            reason=str(error),
+            to_do="run manage.py migrate" if no_tables else "start it, or see why it is busy",
+            waiting=counts.waiting,
+            dropped=counts.dropped,
+        )
+
+    def _say_recovered(self) -> None:
+        if self._trouble_said_s is not None:
+            self._trouble_said_s = None
+            log.info("The database takes readings again", dropped=self.counts().dropped)

@@ -1,0 +1,116 @@
+"""The figures of one database engine: ``python -m tests.bench.engine NAME RESULT.json``."""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402  (after django.setup)
+from django.test import Client  # noqa: E402
+
+from ct6site.models import User  # noqa: E402
+from devices.models import Device  # noqa: E402
+from readings import history  # noqa: E402
+from readings.models import DirtyBucket  # noqa: E402
+from readings.periods import HOUR_MS, MINUTE_MS, format_time  # noqa: E402
+from readings.quantities import ACTIVE_POWER  # noqa: E402
+from readings.store import rollups  # noqa: E402
+from tests.bench import ingest, signal  # noqa: E402
+
+UNITS = 500
+ROUNDS = 7
+DAY_MS = 24 * HOUR_MS
+NOW_MS = 1_795_305_600_000  # 2026-11-22 00:00 UTC
+
+Figure = dict[str, object]
+
+
+def figure(name: str, value: float, unit: str) -> Figure:
+    return {"name": name, "value": round(value, 3), "unit": unit}
+
+
+def median_s(action: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """The median of the seconds that an action takes, after one round that does not count."""
+    seconds = []
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:])
+
+
+def ingest_figures(engine: str) -> list[Figure]:
+    run = ingest.measure(units=UNITS, period_s=0.25, duration_s=15.0)
+    return [
+        figure(f"ingest_answers_per_s_{engine}", run.answers_per_s, "1/s"),
+        figure(f"ingest_asked_per_s_{engine}", UNITS / 0.25, "1/s"),
+        figure(f"ingest_lost_{engine}", run.lost, "answers"),
+        figure(f"collector_cpu_cores_{engine}", run.cpu_cores, "cores"),
+        figure(f"collector_rss_mb_{engine}", run.rss_mb, "MB"),
+    ]
+
+
+def rollup_figures(engine: str) -> list[Figure]:
+    """One minute of all units among full hot minutes."""
+    devices = signal.make_devices(UNITS)
+    signal.store_seconds(devices, NOW_MS - 4 * MINUTE_MS, NOW_MS)
+    rollups.roll_up_closed(NOW_MS + MINUTE_MS)
+    minute = NOW_MS - 2 * MINUTE_MS
+
+    def roll_up() -> None:
+        DirtyBucket.objects.bulk_create([DirtyBucket(device=device, minute=minute) for device in devices])
+        started = time.perf_counter()
+        rolled = rollups.roll_up_closed(NOW_MS + MINUTE_MS)
+        seconds.append(time.perf_counter() - started)
+        if rolled.minutes != len(devices):
+            raise SystemExit(f"rolled up {rolled.minutes} minutes instead of {len(devices)}")
+
+    seconds: list[float] = []
+    for _ in range(ROUNDS):
+        roll_up()
+    return [figure(f"rollup_minute_{UNITS}_units_s_{engine}", statistics.median(seconds), "s")]
+
+
+def series_figures(engine: str) -> list[Figure]:
+    """A day of minutes of six ports: in the verb, and through the API's whole request."""
+    device = Device.objects.order_by("pk")[0]
+    signal.store_minutes(device, NOW_MS - 2 * DAY_MS, NOW_MS - DAY_MS)
+    start, end = NOW_MS - 2 * DAY_MS, NOW_MS - DAY_MS
+    ports = list(device.ports.all())
+    verb_s = median_s(
+        lambda: history.series(ports, ACTIVE_POWER, start, end, now_ms=NOW_MS, resolution="minute"), rounds=15
+    )
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.create_superuser("bench"), backend="django.contrib.auth.backends.ModelBackend")
+    parameters: dict[str, str | int] = {
+        "device": device.pk,
+        "start": format_time(start),
+        "end": format_time(end),
+        "resolution": "minute",
+    }
+    answer = client.get("/api/v1/series/", parameters)
+    points = sum(len(line["times"]) for line in answer.json()["series"])
+    if points != 6 * 1440:
+        raise SystemExit(f"series/ answered {points} points instead of {6 * 1440}")
+    request_s = median_s(lambda: client.get("/api/v1/series/", parameters), rounds=15)
+    return [
+        figure(f"series_day_minutes_ms_{engine}", 1000 * verb_s, "ms"),
+        figure(f"series_day_minutes_request_ms_{engine}", 1000 * request_s, "ms"),
+        figure(f"series_day_minutes_kb_{engine}", len(answer.content) / 1000, "kB"),
+    ]
+
+
+def main(engine: str, result: Path) -> None:
+    call_command("migrate", verbosity=0)
+    figures = ingest_figures(engine) + rollup_figures(engine) + series_figures(engine)
+    result.write_text(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

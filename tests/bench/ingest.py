@@ -1,0 +1,56 @@
+"""The collector as its own process, asked for as much as simulated units can send over real UDP."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import psutil
+from django.db import connection
+
+from devices.ct6.simulator.fleet import Fleet
+from readings.models import DeviceReading
+from tests.servers import free_port
+
+WARM_UP_S = 6.0
+_BIND = "127.0.16.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of the collector came to, after its warm-up."""
+
+    answers_per_s: float
+    lost: int
+    cpu_cores: float
+    rss_mb: float
+
+
+def measure(*, units: int, period_s: float, duration_s: float) -> Run:
+    """Answers committed per second, and how many of those that were sent are not in the database in the end."""
+    with Fleet(units, _BIND, prepared=True, ayt_port=free_port()) as fleet:
+        environment = {**os.environ, "CT6_ADDRESSES": ",".join(unit.address for unit in fleet.units)}
+        collector = subprocess.Popen(
+            [sys.executable, "manage.py", "collect_ct6", "--port", str(fleet.ayt_port), "--period", str(period_s)],
+            env=environment,
+        )
+        try:
+            time.sleep(WARM_UP_S)
+            process = psutil.Process(collector.pid)
+            before, cpu, started = _stored(), sum(process.cpu_times()[:2]), time.monotonic()
+            time.sleep(duration_s)
+            elapsed = time.monotonic() - started
+            rate = (_stored() - before) / elapsed
+            cores = (sum(process.cpu_times()[:2]) - cpu) / elapsed
+            rss_mb = process.memory_info().rss / 1e6
+        finally:
+            collector.terminate()
+            collector.wait(10)
+        sent = sum(unit.answers_sent for unit in fleet.units)
+    return Run(rate, sent - _stored(), cores, rss_mb)
+
+
+def _stored() -> int:
+    connection.close()
+    return DeviceReading.objects.count()

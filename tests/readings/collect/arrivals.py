@@ -1,0 +1,69 @@
+"""Captured answers as they arrive, at any time and from any unit."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from readings.collect.inbox import Arrival
+from readings.collect.ingest import Ingest
+from readings.collect.intake import Intake
+from readings.collect.oddities import Oddities
+
+ASSY = "ASY0398_V003.300_SN00001801"
+OTHER_ASSY = "ASY0398_V003.300_SN00001802"
+HERE, THERE = "192.168.0.5", "192.168.0.9"
+NOON_MS = 1_800_000_000_000
+
+_SAMPLES = Path(__file__).parents[2] / "data" / "samples"
+
+
+@cache
+def captured(name: str = "ayt_0.json") -> bytes:
+    return (_SAMPLES / name).read_bytes()
+
+
+def answer_of(assy: str = ASSY, *, power_w: float | None = None, **changes: Any) -> bytes:
+    """A captured answer with another label, another power of CT1, or other keys (None: left out)."""
+    message = json.loads(captured()) | {"ASSY": assy}
+    if power_w is not None:
+        message["CT1"]["PRMS"] = power_w
+    for key, value in changes.items():
+        if value is None:
+            del message[key]
+        elif isinstance(value, dict) and isinstance(message.get(key), dict):
+            message[key] = message[key] | value
+        else:
+            message[key] = value
+    return json.dumps(message).encode()
+
+
+def arrival(at_ms: int, payload: bytes | None = None, *, address: str = HERE, steady_ms: int | None = None) -> Arrival:
+    """A datagram that arrives `at_ms` after noon; the steady clock agrees unless it is given."""
+    steady_ms = NOON_MS + at_ms if steady_ms is None else NOON_MS + steady_ms
+    return Arrival(answer_of() if payload is None else payload, address, NOON_MS + at_ms, steady_ms)
+
+
+class Collecting:
+    """What the collector does with arrivals, without sockets and threads."""
+
+    def __init__(self, *, period_s: float = 1.0) -> None:
+        self.ingest = Ingest()
+        self.oddities = Oddities()
+        self.intake = Intake(self.ingest, self.oddities, period_s=period_s)
+
+    def take(self, *arrivals: Arrival, at_ms: int | None = None) -> None:
+        """Take these and store what becomes of them, all at once."""
+        if at_ms is not None:
+            now_ms = NOON_MS + at_ms
+        else:
+            now_ms = max((arrival.steady_ms for arrival in arrivals), default=NOON_MS)
+        self.intake.look_into_database(now_ms)
+        self.intake.take(arrivals)
+        self.intake.settle(now_ms, now_ms)
+        self.ingest.write()
+
+    def take_each_second(self, first_s: int, last_s: int, payload: bytes | None = None, *, address: str = HERE) -> None:
+        """One answer a second, from `first_s` to `last_s` after noon, each stored on its own."""
+        for second in range(first_s, last_s + 1):
+            self.take(arrival(second * 1000, payload, address=address))
