@@ -24,6 +24,16 @@ class _Piece:
     end_ms: int
 
 
+@dataclass(frozen=True)
+class _Buckets:
+    """All buckets that begin in [start_ms, end_ms): of which pieces, and as SQL the bucket that a piece's row is in."""
+
+    start_ms: int
+    end_ms: int
+    bucket_of_row: str
+    pieces: Sequence[_Piece]
+
+
 def forget(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int) -> None:
     """Delete the rollups of some lines that begin in [start_ms, end_ms)."""
     where, parameters = _where(lines, ids, start_ms, end_ms)
@@ -34,8 +44,9 @@ def forget(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int,
 def write_hours(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> None:
     """Compute every hour that begins in [start_ms, end_ms) anew from its minutes."""
     forget(lines, lines.hours, ids, start_ms, end_ms)
-    for hour in range(start_ms, end_ms, HOUR_MS):
-        _sum_up(lines, lines.hours, ids, hour, [_Piece(lines.minutes, hour, hour + HOUR_MS)])
+    hour_of_row = f"start - start %% {HOUR_MS}"
+    minutes = _Piece(lines.minutes, start_ms, end_ms)
+    _sum_up(lines, lines.hours, ids, _Buckets(start_ms, end_ms, hour_of_row, [minutes]))
 
 
 def write_days(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, zone: ZoneInfo) -> None:
@@ -46,7 +57,8 @@ def write_days(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, zon
     first, end = day_start(start_ms, zone), next_day_start(end_ms - 1, zone)
     forget(lines, lines.days, ids, first, end)
     for day in day_edges(first, end, zone):
-        _sum_up(lines, lines.days, ids, day, _pieces_of_day(lines, day, next_day_start(day, zone)))
+        pieces = _pieces_of_day(lines, day, next_day_start(day, zone))
+        _sum_up(lines, lines.days, ids, _Buckets(day, day + 1, str(day), pieces))
 
 
 def _pieces_of_day(lines: Lines, start_ms: int, end_ms: int) -> list[_Piece]:
@@ -60,32 +72,35 @@ def _pieces_of_day(lines: Lines, start_ms: int, end_ms: int) -> list[_Piece]:
     return [piece for piece in pieces if piece.start_ms < piece.end_ms]
 
 
-def _sum_up(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, pieces: Sequence[_Piece]) -> None:
-    """Write the rows of one bucket: none for a line that has no pieces in it."""
+def _sum_up(lines: Lines, table: type[Rollup], ids: Sequence[int], buckets: _Buckets) -> None:
+    """Write the rows of these buckets: none for a line that has no pieces in one."""
     # A sum of which only some pieces know the quantity must be scaled, which _fill_holes does exactly.
     parts = [
         lines.key,
-        "%s",
+        "bucket",
         *(f"SUM({name})" for name in lines.additive),
         *(f"CASE WHEN COUNT({name}) = COUNT(*) THEN SUM({name}) END" for name in lines.sums),
         *(f"MIN({name})" for name in lines.least),
         *(f"MAX({name})" for name in lines.greatest),
     ]
-    source, parameters = _source(lines, ids, pieces)
+    source, parameters = _source(lines, ids, buckets)
     insert = f"INSERT INTO {table._meta.db_table} ({', '.join(lines.rollup_columns)})"
     with connection.cursor() as cursor:
-        select = f"SELECT {', '.join(parts)} FROM ({source}) AS pieces GROUP BY {lines.key}"  # noqa: S608
-        cursor.execute(f"{insert} {select}", [start_ms, *parameters])
-    _fill_holes(lines, table, ids, start_ms, pieces)
+        select = f"SELECT {', '.join(parts)} FROM ({source}) AS pieces GROUP BY {lines.key}, bucket"  # noqa: S608
+        cursor.execute(f"{insert} {select}", parameters)
+    _fill_holes(lines, table, ids, buckets)
 
 
-def _source(lines: Lines, ids: Sequence[int], pieces: Sequence[_Piece]) -> tuple[str, list[int]]:
-    """A statement that reads the pieces' rows of some lines, and its parameters."""
+def _source(lines: Lines, ids: Sequence[int], buckets: _Buckets) -> tuple[str, list[int]]:
+    """A statement that reads the pieces' rows of some lines, with the bucket of each, and its parameters."""
     columns = ", ".join(lines.rollup_columns)
-    statements, parameters = [], []
-    for piece in pieces:
+    statements: list[str] = []
+    parameters: list[int] = []
+    for piece in buckets.pieces:
         where, bounds = _where(lines, ids, piece.start_ms, piece.end_ms)
-        statements.append(f"SELECT {columns} FROM {piece.table._meta.db_table} {where}")  # noqa: S608
+        statements.append(
+            f"SELECT {columns}, {buckets.bucket_of_row} AS bucket FROM {piece.table._meta.db_table} {where}"  # noqa: S608
+        )
         parameters += bounds
     return " UNION ALL ".join(statements), parameters
 
@@ -96,20 +111,21 @@ def _where(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> tupl
     return f"WHERE {lines.key} IN ({marks}) AND start >= %s AND start < %s", [*ids, start_ms, end_ms]
 
 
-def _fill_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, pieces: Sequence[_Piece]) -> None:
-    """Give a sum to rows of which only some pieces know a quantity; all the pieces of most rows know all or none."""
-    with_holes = _lines_with_holes(lines, table, ids, start_ms)
-    if not with_holes:
+def _fill_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], buckets: _Buckets) -> None:
+    """Give a sum to buckets of which only some pieces know a quantity; all the pieces of most know all or none."""
+    if not _any_hole(lines, table, ids, buckets):
         return
     known_ms = "SUM(CASE WHEN {} IS NOT NULL THEN covered_ms + recovered_ms END)"
     parts = [f"SUM({name}), {known_ms.format(name)}" for name in lines.sums]
     partly_known = " OR ".join(f"COUNT({name}) NOT IN (0, COUNT(*))" for name in lines.sums)
-    source, parameters = _source(lines, with_holes, pieces)
-    select = f"SELECT {lines.key}, SUM(covered_ms + recovered_ms), {', '.join(parts)} FROM ({source}) AS pieces"  # noqa: S608
+    source, parameters = _source(lines, ids, buckets)
+    select = f"SELECT {lines.key}, bucket, SUM(covered_ms + recovered_ms), {', '.join(parts)}"
     with connection.cursor() as cursor:
-        cursor.execute(f"{select} GROUP BY {lines.key} HAVING {partly_known}", parameters)
+        cursor.execute(
+            f"{select} FROM ({source}) AS pieces GROUP BY {lines.key}, bucket HAVING {partly_known}", parameters
+        )
         found = cursor.fetchall()
-    for line, all_ms, *totals in found:
+    for line, start_ms, all_ms, *totals in found:
         sums = {
             name: scaled_sum(int(total), int(known), int(all_ms))
             for name, total, known in zip(lines.sums, totals[::2], totals[1::2], strict=True)
@@ -118,9 +134,9 @@ def _fill_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms:
         table._default_manager.filter(**{lines.key: line}, start=start_ms).update(**sums)
 
 
-def _lines_with_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int) -> list[int]:
-    source, parameters = _source(lines, ids, [_Piece(table, start_ms, start_ms + 1)])
+def _any_hole(lines: Lines, table: type[Rollup], ids: Sequence[int], buckets: _Buckets) -> bool:
+    where, parameters = _where(lines, ids, buckets.start_ms, buckets.end_ms)
     hole = " OR ".join(f"{name} IS NULL" for name in lines.sums)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {lines.key} FROM ({source}) AS written WHERE {hole}", parameters)  # noqa: S608
-        return [line for (line,) in cursor.fetchall()]
+        cursor.execute(f"SELECT 1 FROM {table._meta.db_table} {where} AND ({hole}) LIMIT 1", parameters)  # noqa: S608
+        return cursor.fetchone() is not None

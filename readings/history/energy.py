@@ -1,0 +1,259 @@
+"""Energies of ports by bucket: exact integers, from as few rollups and readings as the span allows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from devices.models import Port
+from readings import periods
+from readings.history import unrolled
+from readings.history.rows import PORTS, Rows, Table, fetch, integers, time_zones
+from readings.history.thinning import IntArray
+from readings.models import PortDay, PortHour, PortMinute, PortReading
+from readings.periods import HOUR_MS, MINUTE_MS
+from readings.quantities import ENERGY_PER_KWH
+
+EnergyBucket = Literal["total", "hour", "day", "month"]
+
+PORTS_AT_ONCE = 48  # SQLite takes 500 parts of a statement, and each device can need eight
+READINGS_AT_MOST = 5_000_000
+_COVERED, _RECOVERED, _POSITIVE, _NEGATIVE = range(4)
+_ROLLUP_COLUMNS = ("port_id", "start", "covered_ms", "recovered_ms", "positive_energy", "negative_energy")
+_READING_COLUMNS = ("port_id", "time", "window_ms", "recovered", Coalesce("active_power__fixed", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class PortEnergy:
+    """What went through a port in [start_ms, end_ms), in units of 0.1 mJ, ``Port.reversed`` applied.
+
+    ``covered_ms`` was measured normally, ``recovered_ms`` lies in recovered windows; ``missing_ms`` is the rest since
+    the port's first reading and up to now.
+    """
+
+    port_id: int
+    start_ms: int
+    end_ms: int
+    import_energy: int
+    export_energy: int
+    covered_ms: int
+    recovered_ms: int
+    missing_ms: int
+
+    @property
+    def net_energy(self) -> int:
+        return self.import_energy - self.export_energy
+
+    @property
+    def import_kwh(self) -> float:
+        return self.import_energy / ENERGY_PER_KWH
+
+    @property
+    def export_kwh(self) -> float:
+        return self.export_energy / ENERGY_PER_KWH
+
+    @property
+    def net_kwh(self) -> float:
+        return self.net_energy / ENERGY_PER_KWH
+
+
+def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket, *, now_ms: int) -> list[PortEnergy]:
+    """Import, export and measured time of [start_ms, end_ms), by port in the order given, then by bucket.
+
+    Hours are UTC hours; days and months are those of the device's time zone. The span's own ends shorten the first and
+    the last bucket. A bucket without any measurement has its row too. An end off the minute is answered from readings,
+    or pro rata of the minute once its readings are gone. Minutes that wait for their rollup are answered from readings.
+    """
+    zones = time_zones(port.device_id for port in ports)
+    answered: dict[int, list[PortEnergy]] = {}
+    for zone in sorted(set(zones.values())):
+        of_zone = [port for port in ports if zones[port.device_id] == zone]
+        for begin in range(0, len(of_zone), PORTS_AT_ONCE):
+            sheet = _Sheet(of_zone[begin : begin + PORTS_AT_ONCE], start_ms, end_ms, bucket, zone)
+            _fill(sheet, now_ms)
+            answered.update(sheet.answer(now_ms))
+    return [row for port in ports for row in answered[port.pk]]
+
+
+class _Sheet:
+    """Measured time and energy of ports that share a time zone, by port, bucket and column."""
+
+    def __init__(self, ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket, zone: str) -> None:
+        self.ports = ports
+        self.start_ms, self.end_ms = start_ms, end_ms
+        self.bucket, self.zone = bucket, zone
+        self.ids = np.unique([port.pk for port in ports])
+        self.keys: dict[int, list[int]] = {}
+        for port in ports:
+            self.keys.setdefault(port.device_id, []).append(port.pk)
+        self.buckets = periods.buckets(start_ms, end_ms, bucket, zone)
+        self.starts = np.array([start for start, _ in self.buckets], dtype=np.int64)
+        self.sums = np.zeros((len(self.ids), len(self.buckets), 4), dtype=np.int64)
+
+    def add(self, port_ids: IntArray, starts: IntArray, amounts: IntArray) -> None:
+        """Add the four columns of each row to the bucket that its start lies in."""
+        buckets = np.searchsorted(self.starts, starts, side="right") - 1
+        np.add.at(self.sums, (np.searchsorted(self.ids, port_ids), buckets), amounts)
+
+    def answer(self, now_ms: int) -> Iterator[tuple[int, list[PortEnergy]]]:
+        first_ms = _first_measured(self.ids.tolist())
+        for port in self.ports:
+            sums = self.sums[np.searchsorted(self.ids, port.pk)].tolist()
+            first = first_ms.get(port.pk, now_ms)
+            rows = []
+            for (start, end), amounts in zip(self.buckets, sums, strict=True):
+                measured = amounts[_COVERED] + amounts[_RECOVERED]
+                rows.append(PortEnergy(
+                    port_id=port.pk, start_ms=start, end_ms=end,
+                    import_energy=amounts[_POSITIVE if port.reversed else _NEGATIVE],
+                    export_energy=amounts[_NEGATIVE if port.reversed else _POSITIVE],
+                    covered_ms=amounts[_COVERED], recovered_ms=amounts[_RECOVERED],
+                    missing_ms=max(0, min(end, now_ms) - max(start, first) - measured),
+                ))  # fmt: skip
+            yield port.pk, rows
+
+
+def _fill(sheet: _Sheet, now_ms: int) -> None:
+    """Whole days, hours and minutes from their rollups; from readings the minutes that those do not answer for.
+
+    Days and hours hold the minutes beneath them as those stood when they were last rolled up: a minute that waits for
+    its rollup is taken out of the sum again as its row stands, and put in from readings.
+    """
+    if not sheet.buckets:
+        return
+    device_ids = list(sheet.keys)
+    dirty = unrolled.dirty_minutes(device_ids, sheet.start_ms, sheet.end_ms)
+    dirty = dict(unrolled.newest(PORTS, sheet.keys, dirty, READINGS_AT_MOST))
+    cut = [edge for edge in (sheet.start_ms, sheet.end_ms) if edge % MINUTE_MS]
+    cut_minutes = np.unique([periods.floor_minute(edge) for edge in cut]).astype(np.int64)
+    single = {device_id: np.union1d(dirty[device_id], cut_minutes) for device_id in device_ids}
+    summed, apart = _rollups(sheet, single)
+    sheet.add(summed[:, 0], summed[:, 1], summed[:, 2:])
+    pieces = {device_id: _Pieces(sheet, device_id, single[device_id], dirty[device_id]) for device_id in device_ids}
+    for rows in unrolled.readings_in(PORTS, sheet.keys, single, _READING_COLUMNS, now_ms=now_ms):
+        table = integers(rows, len(_READING_COLUMNS))
+        for device_pieces in pieces.values():
+            device_pieces.measure(table)
+    for device_pieces in pieces.values():
+        device_pieces.settle(apart)
+        device_pieces.add_to(sheet)
+
+
+def _rollups(sheet: _Sheet, single: dict[int, IntArray]) -> tuple[IntArray, IntArray]:
+    """The rows to sum, and the rows of single minutes, all of one moment so that they agree with each other."""
+    ids = sheet.ids.tolist()
+    summed = [
+        PORTS.between(table, ids, start, end)
+        for table, start, end in _whole(sheet.start_ms, sheet.end_ms, sheet.bucket, sheet.zone)
+    ]
+    apart = unrolled.rollups_in(PORTS, sheet.keys, single)
+    rows = integers(
+        fetch([_marked(part, 0) for part in summed] + [_marked(part, 1) for part in apart]), len(_ROLLUP_COLUMNS) + 1
+    )
+    return rows[rows[:, -1] == 0, :-1], rows[rows[:, -1] == 1, :-1]
+
+
+def _marked(part: Rows, mark: int) -> Rows:
+    return part.values_list(*_ROLLUP_COLUMNS, Value(mark))
+
+
+def _whole(start_ms: int, end_ms: int, bucket: EnergyBucket, zone: str) -> list[tuple[Table, int, int]]:
+    """The whole days, hours and minutes that make up a span, none of them across an edge of the buckets."""
+    if bucket == "hour":
+        return _whole_hours(start_ms, end_ms)
+    first, last = periods.next_day_start(start_ms - 1, zone), periods.day_start(end_ms, zone)
+    if first > last:
+        return _whole_hours(start_ms, end_ms)
+    days: list[tuple[Table, int, int]] = [(PortDay, first, last)] if first < last else []
+    return [*_whole_hours(start_ms, first), *days, *_whole_hours(last, end_ms)]
+
+
+def _whole_hours(start_ms: int, end_ms: int) -> list[tuple[Table, int, int]]:
+    first, last = periods.floor_hour(start_ms + HOUR_MS - 1), periods.floor_hour(end_ms)
+    if first >= last:
+        return _whole_minutes(start_ms, end_ms)
+    return [*_whole_minutes(start_ms, first), (PortHour, first, last), *_whole_minutes(last, end_ms)]
+
+
+def _whole_minutes(start_ms: int, end_ms: int) -> list[tuple[Table, int, int]]:
+    first, last = periods.floor_minute(start_ms + MINUTE_MS - 1), periods.floor_minute(end_ms)
+    return [(PortMinute, first, last)] if first < last else []
+
+
+class _Pieces:
+    """The minutes of a device that its rollups do not answer for: dirty ones, and those that the span cuts."""
+
+    def __init__(self, sheet: _Sheet, device_id: int, minutes: IntArray, dirty: IntArray) -> None:
+        self.ids = np.unique(sheet.keys[device_id])
+        self.minutes, self.ends = minutes, minutes + MINUTE_MS
+        self.inside_start = np.maximum(minutes, sheet.start_ms)
+        self.inside_end = np.minimum(self.ends, sheet.end_ms)
+        self.cut = self.inside_end - self.inside_start < MINUTE_MS
+        self.dirty = np.isin(minutes, dirty)
+        self.sums = np.zeros((len(self.ids), len(minutes), 4), dtype=np.int64)
+        self.measured_ms = np.zeros((len(self.ids), len(minutes)), dtype=np.int64)
+
+    def measure(self, readings: IntArray) -> None:
+        """Add the share that each of the readings has in each of the minutes."""
+        readings = readings[np.isin(readings[:, 0], self.ids)]
+        ids, times, windows, recovered, powers = readings.T
+        reading, minute, overlap = unrolled.overlaps(times, windows, self.minutes, self.ends)
+        port = np.searchsorted(self.ids, ids[reading])
+        np.add.at(self.measured_ms, (port, minute), overlap)
+        begun = np.maximum(times[reading] - windows[reading], self.inside_start[minute])
+        inside = np.maximum(np.minimum(times[reading], self.inside_end[minute]) - begun, 0)
+        power, is_recovered = powers[reading], recovered[reading]
+        shares = (
+            inside * (1 - is_recovered),
+            inside * is_recovered,
+            inside * np.maximum(power, 0),
+            inside * np.maximum(-power, 0),
+        )
+        np.add.at(self.sums, (port, minute), np.stack(shares, axis=-1))
+
+    def settle(self, rollups: IntArray) -> None:
+        """Take out what the stale rollups of dirty minutes brought into the sums; answer a clean minute that is cut
+        from its rollup where its readings are gone.
+        """
+        rollups = rollups[np.isin(rollups[:, 0], self.ids) & np.isin(rollups[:, 1], self.minutes)]
+        port, minute = np.searchsorted(self.ids, rollups[:, 0]), np.searchsorted(self.minutes, rollups[:, 1])
+        amounts = rollups[:, 2:]
+        stale = ~self.cut[minute]
+        self.sums[port[stale], minute[stale]] -= amounts[stale]
+        gone = ~self.dirty[minute] & (amounts[:, _COVERED] + amounts[:, _RECOVERED] != self.measured_ms[port, minute])
+        port, minute, amounts = port[gone], minute[gone], amounts[gone]
+        # Rounded from the start of the minute on, so that neighbouring spans add up to the whole minute.
+        until, since = self.inside_end[minute] - self.minutes[minute], self.inside_start[minute] - self.minutes[minute]
+        self.sums[port, minute] = amounts * until[:, None] // MINUTE_MS - amounts * since[:, None] // MINUTE_MS
+
+    def add_to(self, sheet: _Sheet) -> None:
+        ports, minutes = len(self.ids), len(self.minutes)
+        sheet.add(np.repeat(self.ids, minutes), np.tile(self.inside_start, ports), self.sums.reshape(-1, 4))
+
+
+def _first_measured(port_ids: Sequence[int]) -> dict[int, int]:
+    """By port, when what is known of it begins; ports without any reading are left out."""
+    readings = PortReading.objects.filter(port_id=OuterRef("pk")).order_by("time")
+    minutes = PortMinute.objects.filter(port_id=OuterRef("pk")).order_by("start")
+    rows = (
+        Port.objects.filter(pk__in=port_ids)
+        .order_by()
+        .values_list(
+            "pk",
+            Subquery(readings.values("time")[:1]),
+            Subquery(readings.values("window_ms")[:1]),
+            Subquery(minutes.values("start")[:1]),
+        )
+    )
+    first_ms: dict[int, int] = {}
+    for port_id, time, window_ms, minute in rows:
+        begun = None if time is None else time - window_ms
+        # An older minute tells that the readings of the beginning are gone.
+        if minute is not None and (begun is None or minute < periods.floor_minute(begun - 1)):
+            begun = minute
+        if begun is not None:
+            first_ms[port_id] = begun
+    return first_ms

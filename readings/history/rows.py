@@ -1,0 +1,112 @@
+"""Rows as plain integers, many at once, in few statements."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, models
+
+from devices.models import Device
+from readings.history.thinning import FloatArray, IntArray
+from readings.models import (
+    DeviceDay,
+    DeviceHour,
+    DeviceMinute,
+    DeviceReading,
+    PortDay,
+    PortHour,
+    PortMinute,
+    PortReading,
+)
+
+Row = tuple[Any, ...]
+Rows = models.QuerySet[Any, Any]
+Table = type[models.Model]
+
+ROWS_AT_MOST = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The tables that hold what was measured of ports, or of devices; ``key`` is the first column of all of them."""
+
+    of: Literal["port", "device"]
+    reading: Table
+    minute: Table
+    hour: Table
+    day: Table
+
+    @property
+    def key(self) -> str:
+        return f"{self.of}_id"
+
+    def rows(self, table: Table, keys: Sequence[int]) -> Rows:
+        return table._default_manager.filter(**{f"{self.key}__in": keys})
+
+    def table(self, bucket: Literal["minute", "hour", "day"]) -> Table:
+        return {"minute": self.minute, "hour": self.hour, "day": self.day}[bucket]
+
+    def between(self, table: Table, keys: Sequence[int], start_ms: int, end_ms: int) -> Rows:
+        """Rollups that start in [start_ms, end_ms)."""
+        return self.rows(table, keys).filter(start__gte=start_ms, start__lt=end_ms)
+
+
+PORTS = Source("port", PortReading, PortMinute, PortHour, PortDay)
+DEVICES = Source("device", DeviceReading, DeviceMinute, DeviceHour, DeviceDay)
+
+
+def fetch(parts: Iterable[Rows]) -> list[Row]:
+    """The rows of all these ``values_list`` querysets, read by one statement and so all of one moment.
+
+    Several simple ranges are faster than one condition with OR, for which SQLite reads the whole table of a port.
+    """
+    statements: list[str] = []
+    parameters: list[Any] = []
+    for part in parts:
+        try:
+            statement, values = part.query.sql_with_params()
+        except EmptyResultSet:
+            continue
+        # SQLite takes a LIMIT inside a UNION only so.
+        statements.append(f"SELECT * FROM ({statement}) AS part" if part.query.is_sliced else statement)  # noqa: S608
+        parameters.extend(values)
+    if not statements:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(statements), parameters)
+        return list(cursor.fetchall())
+
+
+def integers(rows: Sequence[Row], columns: int) -> IntArray:
+    """A table of integers, none of them NULL."""
+    return np.array(rows, dtype=np.int64).reshape(-1, columns)
+
+
+def numbers(rows: Sequence[Row], columns: int) -> FloatArray:
+    """A table of numbers, NaN where a value is NULL. Sums of power times ms stay exact up to 2**53."""
+    return np.array(rows, dtype=np.float64).reshape(-1, columns)
+
+
+def by_key(table: FloatArray) -> dict[int, FloatArray]:
+    """The rows of each key, the first column, without it, in order of the second."""
+    if not len(table):
+        return {}
+    table = table[np.lexsort((table[:, 1], table[:, 0]))]
+    keys, first = np.unique(table[:, 0], return_index=True)
+    return {int(key): part for key, part in zip(keys, np.split(table[:, 1:], first[1:]), strict=True)}
+
+
+def more_than(at_most: int, rows: Rows) -> bool:
+    """Whether these are more rows than that; never looks at more than one beyond."""
+    return rows[: at_most + 1].count() > at_most
+
+
+def too_many(rows: Rows, *, expected: float) -> bool:
+    """Whether these are more rows than one question may read; counted only where so many are to be expected."""
+    return expected > ROWS_AT_MOST and more_than(ROWS_AT_MOST, rows)
+
+
+def time_zones(device_ids: Iterable[int]) -> dict[int, str]:
+    return dict(Device.objects.filter(pk__in=set(device_ids)).order_by().values_list("pk", "timezone"))
