@@ -1,0 +1,21 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Redis
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """A database of the run's private Redis for this worker alone; started here when `make test` has not done so."""
+    own_database = str(1 + int(worker_id.removeprefix("gw"))) if worker_id != "master" else "0"
+    started = os.environ.get("CT6_TEST_REDIS_URL")
+    if started:
+        yield started.rsplit("/", 1)[0] + f"/{own_database}"
+        return
+    folder: Path = tmp_path_factory.mktemp("redis")
+    server = Redis(folder)
+    with server.run():
+        yield server.url

@@ -3,17 +3,9 @@
 The truth is the exact integral of the simulated load, and the means that each unit sent.
 """
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 import pytest
-from django.db import connection
 from rest_framework.test import APIClient
 
 from ct6site.models import User
@@ -26,46 +18,21 @@ from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import MINUTE_MS, format_time
 from readings.quantities import ACTIVE_POWER
 from readings.store import rollups
+from tests.processes import LIMIT_S, running, wait_for
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
-ROOT = Path(__file__).resolve().parent.parent
 MEASURED_S = 40
-LIMIT_S = 40.0
 HALF_A_STEP_W = 0.05  # power is stored in steps of 0.1 W
 ENERGY_PER_WS = 10_000
 
 
-def database_url() -> str:
-    """The test's own database, for another process."""
-    entry = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{entry['NAME']}"
-    return f"mysql://{entry['USER']}:{entry['PASSWORD']}@{entry['HOST']}:{entry['PORT']}/{entry['NAME']}"
-
-
-@contextmanager
-def collecting(fleet: Fleet, *, period_s: float = 1.0) -> Iterator[None]:
-    """``manage.py collect_ct6`` as an operator would run it; ended by SIGTERM."""
-    environment = {**os.environ, "DATABASE_URL": database_url(), "CT6_LOG_LEVEL": "WARNING"}
-    command = [sys.executable, "manage.py", "collect_ct6", "--port", str(fleet.ayt_port), "--period", str(period_s)]
+def collecting(fleet: Fleet, *, period_s: float = 1.0) -> AbstractContextManager[None]:
+    """``manage.py collect_ct6`` asking these units."""
+    arguments = ["manage.py", "collect_ct6", "--port", str(fleet.ayt_port), "--period", str(period_s)]
     for unit in fleet.units:
-        command += ["--address", unit.address]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
-    try:
-        yield
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
+        arguments += ["--address", unit.address]
+    return running(arguments)
 
 
 def measured_s(device: Device) -> float:

@@ -1,0 +1,118 @@
+"""What an address says, and what it shows to whom."""
+
+from datetime import date
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from dashboard.state import State, ports_of, shown_of, shown_to
+from readings.periods import HOUR_MS, parse_time
+from tests.factories import make_device
+from tests.people import make_user
+
+NOON = parse_time("2026-11-22T12:00:00Z")
+
+
+def test_an_address_without_words_shows_the_first_device_today() -> None:
+    assert State.read("") == State.read(None) == State(None, None)
+
+
+def test_an_address_reads_as_it_is_written() -> None:
+    state = State(3, date(2026, 11, 22))
+    assert state.search == "?device=3&day=2026-11-22"
+    assert State.read(state.search) == state
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "?device=",
+        "?device=-1",
+        "?device=x",
+        "?device=٣",
+        "?day=",
+        "?day=today",
+        "?day=0001-01-01",
+        "?day=2026-02-30",
+        "?%ff",
+    ],
+)
+def test_unreadable_words_count_as_left_out(search: str) -> None:
+    assert State.read(search) == State(None, None)
+
+
+def test_unknown_words_are_left_to_later_versions() -> None:
+    assert State.read("?quantity=voltage&device=3") == State(3, None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/London", date(2026, 3, 29), 23),
+        ("Europe/London", date(2026, 10, 25), 25),
+        ("Asia/Kathmandu", date(2026, 10, 25), 24),
+        ("America/Havana", date(2026, 3, 8), 23),
+    ],
+)
+def test_a_day_is_from_midnight_to_midnight_of_the_devices_zone(zone: str, day: date, hours: int) -> None:
+    shown = shown_of(State(1, day), make_device(timezone=zone), NOON)
+    assert shown.end_ms - shown.start_ms == hours * HOUR_MS
+    assert shown.day == day
+
+
+@pytest.mark.django_db
+def test_today_is_the_devices_today() -> None:
+    shown = shown_of(State(), make_device(timezone="Pacific/Auckland"), NOON)
+    assert shown.day == shown.today == date(2026, 11, 23)
+    assert shown.is_live
+
+
+@pytest.mark.django_db
+def test_yesterday_is_over_and_tomorrow_still_to_come() -> None:
+    device = make_device()
+    yesterday = shown_of(State(day=date(2026, 11, 21)), device, NOON)
+    tomorrow = shown_of(State(day=date(2026, 11, 23)), device, NOON)
+    assert (yesterday.is_live, yesterday.is_ahead) == (False, False)
+    assert (tomorrow.is_live, tomorrow.is_ahead) == (False, True)
+
+
+@pytest.mark.django_db
+class TestWhoSeesWhat:
+    def test_nothing_is_shown_where_there_is_no_device(self) -> None:
+        assert shown_to(make_user(staff=True), "", NOON) is None
+
+    def test_without_a_word_it_is_the_first_device_that_the_user_may_see(self) -> None:
+        make_device("A", name="Attic")
+        cellar = make_device("C", name="Cellar")
+        shown = shown_to(make_user(sees=[cellar]), "", NOON)
+        assert shown is not None
+        assert shown.device == cellar
+
+    def test_a_device_of_others_is_refused(self) -> None:
+        attic, cellar = make_device("A", name="Attic"), make_device("C", name="Cellar")
+        with pytest.raises(PermissionDenied):
+            shown_to(make_user(sees=[cellar]), State(attic.pk).search, NOON)
+
+    def test_a_device_that_does_not_exist_is_refused_alike(self) -> None:
+        with pytest.raises(PermissionDenied):
+            shown_to(make_user(staff=True), "?device=4711", NOON)
+
+    def test_a_device_that_is_not_adopted_is_refused(self) -> None:
+        device = make_device(adoption="pending")
+        with pytest.raises(PermissionDenied):
+            shown_to(make_user(staff=True), State(device.pk).search, NOON)
+
+
+@pytest.mark.django_db
+class TestPorts:
+    def test_unnamed_ports_are_left_out(self) -> None:
+        assert [str(port) for port in ports_of(make_device(ports=["Grid", "", "Solar"]))] == ["Grid", "Solar"]
+
+    def test_all_are_shown_by_number_where_none_has_a_name(self) -> None:
+        assert [str(port) for port in ports_of(make_device(ports=["", "", ""]))] == ["CT1", "CT2", "CT3"]
+
+    def test_hidden_ports_are_left_out(self) -> None:
+        device = make_device(ports=["Grid", "Solar"])
+        device.ports.filter(number=1).update(enabled=False)
+        assert [str(port) for port in ports_of(device)] == ["Solar"]
