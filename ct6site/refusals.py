@@ -7,6 +7,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -52,7 +53,8 @@ def _refuse(
 ) -> HttpResponseBase:
     if _in_api(request):
         return JsonResponse({"detail": sentence}, status=status, headers=headers)
-    return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8", headers=headers)
+    page = render_to_string("dashboard/refusal.html", {"sentence": sentence})
+    return HttpResponse(page, status=status, headers=headers)
 
 
 def _in_api(request: HttpRequest) -> bool:

@@ -196,7 +196,7 @@ UNFOLD = {
 
 # --- Background work --------------------------------------------------------------------------------------------
 REDIS_URL = env.read_redis("REDIS_URL")
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
 if not REDIS_URL:
     # Without Redis the broker is a folder. These values are measured: without them tasks wait for seconds.
     BROKER_DIR = DATA_DIR / "broker"

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ def _prepare() -> None:
         os.environ["CT6_TEST_SCRATCH_OWNER"] = str(os.getpid())
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["CT6_DATA_DIR"] = f"{root}/{worker}"
+    Path(root, worker, "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where there is none
     os.environ["SECRET_KEY"] = "only-for-tests"
     os.environ["CT6_TIMEZONE"] = "Europe/London"
     os.environ["CT6_ADOPT"] = "all"

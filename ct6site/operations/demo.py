@@ -23,7 +23,7 @@ from readings.store import retention, rollups
 
 UNITS: Final = 2
 BIND: Final = "127.0.0.61"
-HTTP_PORT: Final = 8061
+HTTP_PORT: Final = 0  # any free one: the units tell it with every answer
 FIRST_SERIAL: Final = 99_990_001  # no real unit's
 ADDRESSES: Final = ("127.0.0.61", "127.0.0.62")
 HISTORY: Final = timedelta(days=30)
@@ -48,16 +48,17 @@ def simulator_arguments() -> list[str]:
     ]  # fmt: skip
 
 
-def make_history(now_ms: int) -> bool:
-    """Make the demo's devices and their past, unless they are there already; True when it made them."""
-    if Device.objects.demo().exists():
-        return False
+def is_there() -> bool:
+    return Device.objects.demo().exists()
+
+
+def make_history(now_ms: int) -> None:
+    """Make the demo's devices and their past."""
     for unit in _fleet().units:
         device = _register(unit, now_ms)
         _store_past(device, unit, now_ms)
     while rollups.roll_up_closed(now_ms, pause=lambda seconds: None).more:  # nobody else writes yet
         continue
-    return True
 
 
 def remove() -> int:

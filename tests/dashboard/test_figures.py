@@ -169,6 +169,10 @@ def test_a_day_of_23_hours_leaves_no_hole() -> None:
     assert figure["data"][0]["text"] == ["00:30", "02:30"]
 
 
+def test_a_day_without_values_has_its_axis_too() -> None:
+    assert drawn(UTC_DAY, [], [])["layout"]["xaxis"]["range"] == ["2026-11-22 00:00", "2026-11-23 00:00"]
+
+
 def test_an_ordinary_day_leaves_the_ticks_to_the_zoom() -> None:
     axis = drawn(day("2026-11-22", "Europe/London"), [], [])["layout"]["xaxis"]
     assert "tickvals" not in axis

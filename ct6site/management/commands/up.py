@@ -46,8 +46,10 @@ class Command(BaseCommand):
         made = first_run.ensure_admin(env.read_secret("CT6_ADMIN_PASSWORD"))
         if made:
             self.stdout.write(self.style.WARNING(f"The user is admin, the password {made} (shown only this once)."))
-        if with_demo and demo.make_history(now_ms=time.time_ns() // 1_000_000):
-            self.stdout.write("Made two simulated units with thirty days of history; remove them by: make remove-demo")
+        if with_demo and not demo.is_there():
+            self.stdout.write("Making thirty days of history for two simulated units, some 20 s ...")
+            demo.make_history(now_ms=time.time_ns() // 1_000_000)
+            self.stdout.write("They can be removed by: make remove-demo")
         connections.close_all()
 
     def _announce_when_ready(self, host: str, port: int) -> None:
@@ -68,7 +70,7 @@ class Command(BaseCommand):
 
 def _parts(host: str, port: int, *, with_demo: bool) -> list[Part]:
     manage = (sys.executable, "manage.py")
-    celery = (sys.executable, "-m", "celery", "-A", "ct6site")
+    celery = (sys.executable, "-m", "celery", "--quiet", "-A", "ct6site")
     worker = ("worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle")
     asked = {"CT6_ADDRESSES": ",".join(demo.ADDRESSES)} if with_demo else {}
     parts = [

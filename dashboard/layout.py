@@ -1,0 +1,72 @@
+"""The page of the application: fixed places that the callbacks fill."""
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Input, Output, dcc, html
+
+from dashboard import controls, live, power, table
+from dashboard.app import Element, app, aria
+
+THEME = {
+    "primaryColor": "ct6",
+    "primaryShade": {"light": 7, "dark": 4},
+    "fontFamily": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
+    "defaultRadius": "md",
+    "colors": {
+        "ct6": [
+            "#e6f6f2", "#c9ebe3", "#a0dccf", "#6fcdb9", "#2fc4a4",
+            "#1fa98c", "#149077", "#0b7562", "#08604f", "#054a3d",
+        ],
+        "dark": [
+            "#d5dce2", "#aab4bd", "#8d98a2", "#66727d", "#3d4852",
+            "#2f3941", "#222a31", "#1b2127", "#151a1f", "#0f1317",
+        ],
+    },
+}  # fmt: skip
+
+
+def page() -> Element:
+    return dmc.MantineProvider([*_memory(), *_frame()], id="mantine", theme=THEME, defaultColorScheme="auto")
+
+
+def _memory() -> list[Element]:
+    """What the browser remembers between callbacks. The address alone says what is shown."""
+    stores = ("scheme", "defaults", "last-shown", "look", "roll-call", "stamp")
+    return [
+        dcc.Location(id="url", refresh="callback-nav"),
+        dcc.Interval(id="look-clock", interval=live.LOOK_EVERY_MS),
+        dcc.Interval(id="roll-call-clock", interval=live.ROLL_CALL_EVERY_MS),
+        *[dcc.Store(id=name) for name in stores],
+    ]
+
+
+def _frame() -> list[Element]:
+    return [
+        controls.TABS,
+        controls.NOTICES,
+        html.Div(
+            [
+                html.Div([controls.CHOICES, live.FRESHNESS], className="ct6-bar"),
+                html.Div(
+                    [_card("power", "Power", power.DRAWING), _card("energy", "Energy in kWh", table.TABLE)],
+                    className="ct6-grid",
+                ),
+            ],
+            id="panel",
+            hidden=True,
+        ),
+    ]
+
+
+def _card(name: str, title: str, body: Element) -> Element:
+    return html.Section([html.H2(title), body], className=f"ct6-card ct6-{name}-card", **aria(label=title))
+
+
+def install() -> None:
+    """Give the application its page; the callbacks were registered by importing their modules. Call it once."""
+    app.clientside_callback(
+        ClientsideFunction("dashboard", "colourScheme"),
+        Output("scheme", "data"),
+        Output("mantine", "forceColorScheme"),
+        Input("url", "pathname"),
+    )
+    app.layout = page()

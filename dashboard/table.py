@@ -1,0 +1,135 @@
+"""The energy of the day by port, and how much of it was measured. Independent of what is drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import Input, Output, html
+from dash.exceptions import PreventUpdate
+
+from dashboard.app import Element, callback
+from dashboard.figures import colour_slot
+from dashboard.state import current_ms, ports_of, shown_to
+from devices.models import Port
+from readings import history
+from readings.history import PortEnergy
+from readings.quantities import ENERGY_PER_KWH
+
+TABLE = html.Div(id="energy")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table in kWh, None where nothing was measured; ``colour_number`` is None for the total."""
+
+    name: str
+    colour_number: int | None
+    net_kwh: float | None
+    import_kwh: float | None
+    export_kwh: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the asked time was measured, in percent; the three add up to 100, or to 0 where nothing was asked."""
+
+    measured: float
+    recovered: float
+    missing: float
+
+
+@callback(Output("energy", "children"), Input("url", "search"), Input("stamp", "data"))
+def tell(search: str | None, stamp: list[Any] | None, user: Any) -> Any:
+    shown = shown_to(user, search, current_ms())
+    if shown is None:
+        raise PreventUpdate
+    ports = ports_of(shown.device)
+    energies = history.energy(ports, shown.start_ms, shown.end_ms, "total", now_ms=shown.now_ms)
+    return [energy_table(rows_of(ports, energies)), coverage_line(coverage_of(energies))]
+
+
+def rows_of(ports: Sequence[Port], energies: Sequence[PortEnergy]) -> list[Row]:
+    """A row per port in the order of the ports, then the total, summed before it is rounded."""
+    found = {energy.port_id: energy for energy in energies}
+    rows = [_row_of(port.label, port.number, [found[port.pk]]) for port in ports]
+    return [*rows, _row_of("Total", None, energies)]
+
+
+def _row_of(name: str, colour_number: int | None, energies: Sequence[PortEnergy]) -> Row:
+    if not any(energy.covered_ms or energy.recovered_ms for energy in energies):
+        return Row(name, colour_number, None, None, None)
+    imported = sum(energy.import_energy for energy in energies)
+    exported = sum(energy.export_energy for energy in energies)
+    amounts = (amount / ENERGY_PER_KWH for amount in (imported - exported, imported, exported))
+    return Row(name, colour_number, *amounts)
+
+
+def coverage_of(energies: Sequence[PortEnergy]) -> Coverage | None:
+    """The coverage over all ports; None where no port had its first reading yet."""
+    covered = sum(energy.covered_ms for energy in energies)
+    recovered = sum(energy.recovered_ms for energy in energies)
+    missing = sum(energy.missing_ms for energy in energies)
+    asked = covered + recovered + missing
+    if asked == 0:
+        return None
+    return Coverage(100 * covered / asked, 100 * recovered / asked, 100 * missing / asked)
+
+
+def kwh(value: float | None) -> str:
+    """Two digits after the point, a true minus sign, and no minus before a zero; a dash for what was not measured."""
+    if value is None:
+        return "–"
+    text = f"{abs(value):,.2f}"
+    return f"−{text}" if value < 0 and text.strip("0.,") else text
+
+
+def percent(value: float) -> str:
+    """One digit after the point; 100.0 and 0.0 only where that is exact, so that a short gap is not rounded away."""
+    if value in (0.0, 100.0):
+        return f"{value:.0f} %"
+    return f"{min(max(value, 0.1), 99.9):.1f} %"
+
+
+def energy_table(rows: Sequence[Row]) -> Element:
+    head = html.Tr([html.Th(name, scope="col") for name in ("Port", "Net", "Import", "Export")])
+    return html.Table([html.Thead(head), html.Tbody([_row(row) for row in rows])], className="ct6-energy")
+
+
+def _row(row: Row) -> Element:
+    swatch = []
+    if row.colour_number is not None:
+        swatch = [
+            html.Span(className="ct6-swatch", style={"background": f"var(--ct6-port-{colour_slot(row.colour_number)})"})
+        ]
+    return html.Tr(
+        [
+            html.Th([*swatch, row.name], scope="row"),
+            html.Td(kwh(row.net_kwh)),
+            html.Td(kwh(row.import_kwh), className="ct6-import"),
+            html.Td(kwh(row.export_kwh), className="ct6-export"),
+        ],
+        className="ct6-total" if row.colour_number is None else "",
+    )
+
+
+def coverage_line(coverage: Coverage | None) -> Element:
+    explained = html.P("Net is import minus export.", className="ct6-small")
+    if coverage is None:
+        return explained
+    bar = [
+        dmc.ProgressSection(value=coverage.measured, color="ct6"),
+        dmc.ProgressSection(value=coverage.recovered, color="yellow"),
+    ]
+    words = [f"{percent(coverage.measured)} measured"]
+    if coverage.recovered:
+        words.append(f"{percent(coverage.recovered)} recovered")
+    if coverage.missing:
+        words.append(f"{percent(coverage.missing)} missing")
+    return html.Div(
+        [
+            dmc.ProgressRoot(bar, size="sm", className="ct6-coverage"),
+            html.P(", ".join(words), className="ct6-measured"),
+            explained,
+        ]
+    )
