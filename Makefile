@@ -48,7 +48,7 @@ clean:  ## Remove the virtual environment and caches (never the data)
 
 $(VENV)/bin/python:
 	@$(PYTHON) requirements/check_python.py
-	@$(if $(UV),$(UV) venv -q --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+	@$(if $(UV),$(UV) venv -q --seed --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
 
 $(VENV)/base.stamp: requirements/lock/base.txt | $(VENV)/bin/python
 	@echo "Installing the product's packages ..."
@@ -57,7 +57,7 @@ $(VENV)/base.stamp: requirements/lock/base.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/lock/dev.txt tests/install.sh | $(VENV)/bin/python
-	@sh tests/install.sh
+	@sh tests/install.sh $(BIN)/python
 	@echo "Installing the packages of the tests ..."
 	@$(if $(UV),$(UV) pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q) \
 		--require-hashes -r requirements/lock/dev.txt

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need from Debian's packages. Installs only what is missing.
+# What the tests need from Debian's packages, for the Python named as argument. Installs only what is missing.
 set -eu
 
 need=""
@@ -9,7 +9,8 @@ command -v chromium >/dev/null || need="$need chromium"
 command -v gcc >/dev/null || need="$need gcc libc6-dev"
 command -v pkg-config >/dev/null || need="$need pkg-config"
 pkg-config --exists libmariadb 2>/dev/null || need="$need libmariadb-dev"
-[ -n "$(find / -xdev -name Python.h -not -path '/proc/*' -print -quit 2>/dev/null)" ] || need="$need python3-dev"
+headers=$("$1" -c "import sysconfig; print(sysconfig.get_path('include'))")
+[ -f "$headers/Python.h" ] || need="$need python3-dev"
 [ -z "$need" ] && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then

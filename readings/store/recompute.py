@@ -93,13 +93,13 @@ def _readings_touching(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: 
     comes within ``late_ms``; for the lines where none does, the next reading is looked up.
     """
     reaches_back = Q(time__lt=end_ms + F("window_ms"))
-    near = lines.readings._default_manager.filter(time__gt=start_ms, time__lte=end_ms + late_ms)
-    found = _rows(lines, near.filter(Q(time__lte=end_ms) | reaches_back, **{f"{lines.key}__in": ids}))
-    settled = {row[0] for row in found if row[1] > end_ms}
-    for line in ids:
-        if line not in settled:
-            later = lines.readings._default_manager.filter(**{lines.key: line}, time__gt=end_ms)
-            found += _rows(lines, later.order_by("time")[:1])
+    readings = lines.readings._default_manager
+    near = readings.filter(**{f"{lines.key}__in": ids}, time__gt=start_ms, time__lte=end_ms + late_ms)
+    found = _rows(lines, near.filter(Q(time__lte=end_ms) | reaches_back))
+    after = near.filter(time__gt=end_ms).order_by().values_list(lines.key, flat=True).distinct()
+    for line in set(ids).difference(after):
+        later = readings.filter(**{lines.key: line}, time__gt=end_ms)
+        found += _rows(lines, later.order_by("time")[:1])
     return found
 
 

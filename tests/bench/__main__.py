@@ -17,10 +17,12 @@ LIMIT_S = 600
 def measure(engine: str, url: str, scratch: Path) -> list[dict[str, object]]:
     """The figures of one engine, from a fresh process with that database."""
     result = scratch / "figures.json"
+    (scratch / "static").mkdir()
     environment = {
         **os.environ,
         "CT6_DATA_DIR": str(scratch),
         "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "ct6site.settings",
         "SECRET_KEY": "only-for-benchmarks",
         "CT6_ADOPT": "all",
         "CT6_TIMEZONE": "Europe/London",
