@@ -14,6 +14,7 @@ _GROUPS = (
             ("Users", "person", "ct6site_user"),
             ("Groups and their devices", "group", "auth_group"),
             ("API tokens", "key", "ct6site_apitoken"),
+            ("Wall displays", "tv", "dashboard_walldisplay"),
             ("Failed logins", "lock_person", "axes_accessattempt"),
         ),
     ),

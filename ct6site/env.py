@@ -4,17 +4,16 @@ Each refuses a wrong value with a sentence that names the variable, says what is
 example. A secret may also come as ``NAME_FILE``, the path of a file that holds it.
 """
 
+import importlib.util
 import ipaddress
 import os
 import secrets
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
-import psutil
 from django.core.exceptions import ImproperlyConfigured
 from tzlocal import get_localzone_name
 
@@ -25,8 +24,8 @@ _FALSE = {"0", "false", "no", "off", ""}
 class WrongSetting(ImproperlyConfigured):
     """An environment variable whose value cannot be used; the product does not start."""
 
-    def __init__(self, name: str, problem: str, example: str) -> None:
-        super().__init__(f"{name} {problem}. Set it like this: {name}={example}")
+    def __init__(self, name: str, problem: str, example: str = "") -> None:
+        super().__init__(f"{name} {problem}." + (f" Set it like this: {name}={example}" if example else ""))
 
 
 def read_env_file(path: Path) -> None:
@@ -84,6 +83,35 @@ def read_list(name: str) -> list[str]:
     return [part.strip() for part in read_text(name).split(",") if part.strip()]
 
 
+def read_origins(name: str) -> list[str]:
+    """Where forms may be sent from, each with its scheme."""
+    origins = read_list(name)
+    for origin in origins:
+        if not origin.startswith(("https://", "http://")):
+            raise WrongSetting(name, f"holds {origin!r}, which lacks https://", "https://meters.example.org")
+    return origins
+
+
+def read_folder(name: str, default: Path) -> Path:
+    """The path of a folder, which need not be there yet."""
+    folder = Path(read_text(name) or default).resolve()
+    if folder.exists() and not folder.is_dir():
+        raise WrongSetting(name, f"is {folder}, which is no folder", "/var/lib/ct6")
+    return folder
+
+
+def read_own_folder(name: str, default: Path) -> Path:
+    """The path of a folder to write to, made for this user alone if it is not there."""
+    folder = read_folder(name, default)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongSetting(name, f"is {folder}, which cannot be made ({error.strerror})", "/var/lib/ct6") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WrongSetting(name, f"is {folder}, which this user cannot write to", "/var/lib/ct6")
+    return folder
+
+
 def read_secret(name: str) -> str:
     """The variable, or the text of the file that ``NAME_FILE`` names; empty when neither is set."""
     file_name = read_text(f"{name}_FILE")
@@ -91,8 +119,8 @@ def read_secret(name: str) -> str:
         return read_text(name)
     try:
         return Path(file_name).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        problem = f"names {file_name}, which cannot be read ({error.strerror})"
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"names {file_name}, which cannot be read ({error})"
         raise WrongSetting(f"{name}_FILE", problem, "/run/secrets/" + name.lower()) from error
 
 
@@ -117,10 +145,13 @@ def read_addresses(name: str) -> list[str]:
         if part == "auto":
             continue
         try:
-            ipaddress.IPv4Address(part)
+            address = ipaddress.IPv4Address(part)
         except ValueError:
             problem = f"holds {part!r}, which is neither an IPv4 address nor the word auto"
             raise WrongSetting(name, problem, "192.168.0.34,auto") from None
+        if address.is_multicast or address.is_unspecified:
+            problem = f"holds {part}, which is neither the address of a unit nor a broadcast address"
+            raise WrongSetting(name, problem, "192.168.0.34,auto")
     return parts
 
 
@@ -147,6 +178,9 @@ def read_database(name: str, default_url: str) -> dict[str, Any]:
         raise WrongSetting(name, f"cannot be read ({error})", example) from error
     if not entry.get("NAME"):
         raise WrongSetting(name, "names no database", example)
+    if scheme == "mysql" and importlib.util.find_spec("MySQLdb") is None:
+        install = "pip install --require-hashes -r requirements/lock/mysql.txt"
+        raise WrongSetting(name, f"is a MySQL database, for which a package is missing; install it with: {install}")
     return entry
 
 
@@ -155,23 +189,3 @@ def read_redis(name: str) -> str:
     if url and url.partition("://")[0] not in ("redis", "rediss", "unix"):
         raise WrongSetting(name, "is no redis:// address", "redis://127.0.0.1:6379/0")
     return url
-
-
-def own_names() -> list[str]:
-    """The names and addresses of this machine, under which its pages may be opened."""
-    host = socket.gethostname()
-    names = {
-        "localhost",
-        "127.0.0.1",
-        "[::1]",
-        host,
-        host.partition(".")[0],
-        f"{host.partition('.')[0]}.local",
-    }
-    for addresses in psutil.net_if_addrs().values():
-        for entry in addresses:
-            if entry.family == socket.AF_INET:
-                names.add(entry.address)
-            elif entry.family == socket.AF_INET6:
-                names.add(f"[{entry.address.partition('%')[0]}]")
-    return sorted(name for name in names if name)

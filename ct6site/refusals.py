@@ -5,25 +5,50 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
+
+from ct6site import start
 
 log = structlog.get_logger(__name__)
 
 _AWAY = "The database does not answer at the moment. Try again in some seconds."
+_LONGEST_NAME = 100
 _SOON = {"Retry-After": "5"}
 
 
 def explain(error: Exception, context: dict[str, Any]) -> Response | None:
     """The answer of the API to an error in one of its views; a database that is away is 503, not a traceback."""
+    if start.is_unprepared(error):
+        return Response({"detail": start.UNPREPARED}, status=503)
     if isinstance(error, OperationalError | InterfaceError):
         log.error("The database does not answer", path=context["request"].path, reason=str(error))
         return Response({"detail": _AWAY}, status=503, headers=_SOON)
+    wanted = context["request"].query_params.get(api_settings.URL_FORMAT_OVERRIDE)
+    if isinstance(error, Http404) and not error.args and wanted is not None:  # as no renderer writes that format
+        allowed = ", ".join(renderer.format for renderer in context["view"].get_renderers())
+        sentence = f"{wanted!r} is not known; allowed: {allowed}."
+        return Response({api_settings.URL_FORMAT_OVERRIDE: [sentence]}, status=400)
     return exception_handler(error, context)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if not isinstance(exception, DisallowedHost):
+        return defaults.bad_request(request, exception)
+    name = request.META.get("HTTP_HOST", "")[:_LONGEST_NAME]
+    sentence = (
+        f"This page was opened as {name}, which is not in ALLOWED_HOSTS. "
+        "Open it under another name of its machine, or add this one there (see .env.example)."
+    )
+    if _in_api(request):
+        return JsonResponse({"detail": sentence}, status=400)
+    return HttpResponse(sentence, status=400, content_type="text/plain; charset=utf-8")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -34,7 +59,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """Called while the error is being handled. Its traceback is in the log, and nowhere else."""
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+    error = sys.exc_info()[1]
+    if start.is_unprepared(error):
+        return _refuse(request, 503, start.UNPREPARED)
+    if isinstance(error, OperationalError | InterfaceError):
         return _refuse(request, 503, _AWAY, _SOON)
     if not _in_api(request):
         return defaults.server_error(request)

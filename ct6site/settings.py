@@ -6,21 +6,21 @@ from pathlib import Path
 import structlog
 
 from ct6site import env
+from ct6site.own_names import OwnNames
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_env_file(BASE_DIR / ".env")
 
 # --- Where things lie -------------------------------------------------------------------------------------------
-DATA_DIR = Path(env.read_text("CT6_DATA_DIR") or BASE_DIR / "var").resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR = env.read_own_folder("CT6_DATA_DIR", BASE_DIR / "var")
 LOG_LEVEL = env.read_choice("CT6_LOG_LEVEL", ["INFO", "DEBUG", "WARNING", "ERROR"], default="INFO")
 
 # --- Security ---------------------------------------------------------------------------------------------------
 DEBUG = env.read_flag("DEBUG", default=False)
 EMBEDDED = not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"))
 SECRET_KEY = env.read_secret_key(DATA_DIR / "secret-key", make_it=EMBEDDED or DEBUG)
-ALLOWED_HOSTS = env.read_list("ALLOWED_HOSTS") or env.own_names()
-CSRF_TRUSTED_ORIGINS = env.read_list("CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.read_list("ALLOWED_HOSTS") or OwnNames()
+CSRF_TRUSTED_ORIGINS = env.read_origins("CSRF_TRUSTED_ORIGINS")
 HTTPS = env.read_flag("CT6_HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -140,7 +140,7 @@ TIME_ZONE = "UTC"  # days are cut in Python by each device's zone: no time zone 
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env.read_text("CT6_STATIC_DIR") or DATA_DIR / "static")
+STATIC_ROOT = env.read_folder("CT6_STATIC_DIR", DATA_DIR / "static")
 STATICFILES_FINDERS = [
     "dashboard.static_files.AppFinder",
     "dashboard.static_files.DashComponentFinder",
@@ -276,5 +276,6 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # else a line for each page that is not there or not allowed
     },
 }

@@ -10,5 +10,6 @@ urlpatterns = [
     path("favicon.ico", views.favicon),
     path("", include("dashboard.urls")),
 ]
+handler400 = "ct6site.refusals.bad_request"
 handler404 = "ct6site.refusals.not_found"
 handler500 = "ct6site.refusals.server_error"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Q
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -16,8 +17,27 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody without a login who was given a link to some devices. Stands where a user stands: reads these devices,
+    and may do nothing else.
+    """
+
+    devices: DeviceQuerySet
+    is_authenticated: ClassVar[bool] = True
+    is_active: ClassVar[bool] = True
+    is_staff: ClassVar[bool] = False
+    is_superuser: ClassVar[bool] = False
+    pk: ClassVar[None] = None
+
+    def has_perm(self, _permission: str, _object: object = None) -> bool:
+        return False
+
+
 def devices_for(user: Any) -> DeviceQuerySet:
     """The devices that this user may see: staff all, others those granted to one of their groups, guests none."""
+    if isinstance(user, Viewer):
+        return user.devices.all()
     if not user.is_authenticated or not user.is_active:
         return Device.objects.none()
     if user.is_staff:

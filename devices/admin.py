@@ -39,11 +39,15 @@ def _badge(text: str, colour: str) -> SafeString:
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
 
 
-def _reported(name: str, wish: ConfigChange | None) -> str:
-    """What the unit reports, and beside it what it should report: Garage (waiting for the unit: Werkstatt)."""
+def _reported(name: str, wish: ConfigChange | None) -> SafeString:
+    """What the unit reports, and beside it what it should report: Garage (waiting for the unit: Werkstatt).
+
+    In an element of its own, since the admin takes the text 'None' for no value.
+    """
     if wish is None:
-        return name or "–"
-    return f"{name or 'no name'} (waiting for the unit: {in_words(wish.key, wish.wished)})"
+        return format_html("<span>{}</span>", name or "–")
+    wished = in_words(wish.key, wish.wished)
+    return format_html("<span>{} (waiting for the unit: {})</span>", name or "no name", wished)
 
 
 def _setting(key: str) -> str:
@@ -100,7 +104,7 @@ class PortInline(TabularInline):
         return False
 
     @admin.display(description="Reported by the unit")
-    def name_reported(self, port: Port) -> str:
+    def name_reported(self, port: Port) -> SafeString:
         return _reported(port.name, open_wishes(port.device).get(port_name_key(port.number)))
 
 
@@ -154,11 +158,11 @@ class DeviceAdmin(ModelAdmin):
         return [_UNIT_SETTINGS_SEEN if part is _UNIT_SETTINGS else part for part in self.fieldsets]
 
     @admin.display(description="Name", ordering="name")
-    def name_reported(self, device: Device) -> str:
+    def name_reported(self, device: Device) -> SafeString:
         return _reported(device.name or "no name", open_wishes(device).get(UNIT_NAME))
 
     @admin.display(description="Reported name")
-    def name_held(self, device: Device) -> str:
+    def name_held(self, device: Device) -> SafeString:
         return self.name_reported(device)
 
     @admin.display(description="State", ordering="last_seen")
@@ -179,7 +183,7 @@ class DeviceAdmin(ModelAdmin):
         return format_html("{} {}", decided, _badge("label in doubt", "danger")) if adoption.doubts(device) else decided
 
     @admin.display(description="Reported state")
-    def active_held(self, device: Device) -> str:
+    def active_held(self, device: Device) -> SafeString:
         told = {True: "active", False: "inactive", None: "not reported by the unit"}[device.active]
         return _reported(told, open_wishes(device).get(configuration.ACTIVE))
 

@@ -4,12 +4,12 @@ The values that units measure are not known here: ``ct6site.api`` adds them.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Model, Prefetch, QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
@@ -18,7 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from devices.access import devices_for, ports_for
 from devices.adoption import adopt, ignore
-from devices.api_fields import OneOf
+from devices.api_fields import OneOf, QueryParameters, TrueOrFalse
 from devices.configuration import ACTIVE, OFF, ON, UNIT_NAME, open_wishes, port_name_key, wish, with_open_wishes
 from devices.ct6.errors import DestructiveValue
 from devices.ct6.names import MAX_NAME_CHARACTERS
@@ -26,6 +26,7 @@ from devices.models import Device, Port
 from devices.querysets import DeviceQuerySet, PortQuerySet, silence_limit
 from devices.timezones import UnknownTimeZone, change_timezone
 
+_Row = TypeVar("_Row", bound=Model)
 _UNCONFIRMED = "The wish for it that the unit has not confirmed yet, else null."
 
 
@@ -113,17 +114,39 @@ class PortChange(Change):
     enabled = serializers.BooleanField(required=False)
 
 
+_LARGEST_ID = 2**31 - 1
+_NO_ID: Any = dict.fromkeys(("invalid", "min_value", "max_value", "max_string_length"), "Has to be an id, as device=1.")
+
+
+class DeviceFilters(QueryParameters):
+    assy = serializers.CharField(required=False, help_text="The assembly label.")
+    adoption = OneOf(Device.Adoption.choices, required=False)
+    active = TrueOrFalse(required=False)
+
+
+class PortFilters(QueryParameters):
+    device = serializers.IntegerField(
+        required=False, min_value=1, max_value=_LARGEST_ID, error_messages=_NO_ID, help_text="Ports of this device."
+    )
+    role = OneOf(Port.Role.choices, required=False)
+    enabled = TrueOrFalse(required=False)
+
+
+@extend_schema_view(list=extend_schema(parameters=[DeviceFilters]))
 class DeviceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Device]):
     """The units that you may see, with their ports and newest values."""
 
     serializer_class: type[serializers.BaseSerializer[Device]] = DeviceSerializer
     queryset = Device.objects.none()  # tells the schema the model; the rows come from get_queryset
     lookup_value_converter = "int"
-    filterset_fields = ("assy", "adoption", "active")
+    filter_backends = ()
 
     def get_queryset(self) -> DeviceQuerySet:
         ports = Prefetch("ports", Port.objects.order_by("number"))
         return with_open_wishes(devices_for(self.request.user)).prefetch_related(ports).order_by("name", "assy")
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        return _filtered(self, queryset, DeviceFilters)
 
     @extend_schema(request=DeviceChange)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -144,17 +167,21 @@ class DeviceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Device]):
         return Response(self.get_serializer(self.get_object()).data)
 
 
+@extend_schema_view(list=extend_schema(parameters=[PortFilters]))
 class PortViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Port]):
     """The ports of the units that you may see, with their newest values."""
 
     serializer_class: type[serializers.BaseSerializer[Port]] = PortSerializer
     queryset = Port.objects.none()
     lookup_value_converter = "int"
-    filterset_fields = ("role", "enabled")
+    filter_backends = ()
 
     def get_queryset(self) -> PortQuerySet:
         devices = Prefetch("device", with_open_wishes(Device.objects.prefetch_related("ports")))
         return ports_for(self.request.user).prefetch_related(devices).order_by("device_id", "number")
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        return _filtered(self, queryset, PortFilters)
 
     @extend_schema(request=PortChange)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -169,9 +196,16 @@ class PortViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Port]):
         return Response(self.get_serializer(self.get_object()).data)
 
 
-def _checked(change: Change) -> dict[str, Any]:
-    change.is_valid(raise_exception=True)
-    return dict(change.validated_data)
+def _filtered(view: GenericViewSet[_Row], rows: QuerySet[_Row], filters: type[QueryParameters]) -> QuerySet[_Row]:
+    """The rows of a list that its question asks for; one row by its id is not filtered."""
+    if view.action != "list":
+        return rows
+    return rows.filter(**_checked(filters(data=view.request.query_params)))
+
+
+def _checked(sent: serializers.Serializer[Any]) -> dict[str, Any]:
+    sent.is_valid(raise_exception=True)
+    return dict(sent.validated_data)
 
 
 def _wish(device: Device, wished: Mapping[str, str], who: Any) -> None:

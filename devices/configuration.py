@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -260,21 +260,24 @@ def _requests(settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
 
 
 def _take_over(device: Device, held: Mapping[str, object]) -> None:
-    """Store what the unit just reported over HTTP, only the columns that differ: the collector writes this row too."""
-    values: dict[str, object] = {}
-    if UNIT_NAME in held and (name := _text(held[UNIT_NAME])) != device.name:
-        values["name"] = name
-    if ACTIVE in held and (active := _is_active(held[ACTIVE])) != device.active:
-        values["active"] = active
-    if values:
+    """Store what the unit just reported over HTTP. Answers that came until now are older than that.
+
+    Everything is written, whether it seems to differ or not: the collector writes these rows too.
+    """
+    values: dict[str, object] = {"told_at": datetime.now(UTC)}
+    if UNIT_NAME in held:
+        values["name"] = _text(held[UNIT_NAME])
+    if ACTIVE in held:
+        values["active"] = _is_active(held[ACTIVE])
+    with transaction.atomic():
         Device.objects.filter(pk=device.pk).update(**values)
-        for field, value in values.items():
-            setattr(device, field, value)
-    for port in device.ports.all():
-        key = port_name_key(port.number)
-        if key in held and (name := _text(held[key])) != port.name:
-            Port.objects.filter(pk=port.pk).update(name=name)
-            port.name = name
+        for port in device.ports.all():
+            key = port_name_key(port.number)
+            if key in held:
+                port.name = _text(held[key])
+                Port.objects.filter(pk=port.pk).update(name=port.name)
+    for field, value in values.items():
+        setattr(device, field, value)
 
 
 def _settle(change: ConfigChange, state: ConfigChange.State, answer: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from devices.configuration import ACTIVE, OFF, ON, UNIT_NAME, can_be_wished, clean, open_wishes, port_name_key, reported
+from devices.configuration import ACTIVE, OFF, ON, UNIT_NAME, can_be_wished, clean, open_wishes, port_name_key
 from devices.ct6.errors import DestructiveValue
 from devices.ct6.protocol import MAX_NAME_BYTES, MAX_NAME_CHARACTERS
 from devices.models import Device, Port
@@ -29,14 +29,13 @@ ACTIVE_HELP = (
 )
 
 
-def _name_field(**attrs: str) -> forms.CharField:
+def _name_field() -> forms.CharField:
     return forms.CharField(
         label="Name",
         required=False,
         strip=False,  # a name of spaces is refused, and not taken for clearing the name
-        max_length=MAX_NAME_CHARACTERS,
         show_hidden_initial=True,  # a name that the unit changed while the page was open is not changed back
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", **attrs}),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "maxlength": MAX_NAME_CHARACTERS}),
         help_text=NAME_HELP,
     )
 
@@ -46,13 +45,13 @@ class DeviceForm(DeviceModelForm):
     active_wished = forms.ChoiceField(
         label="Active",
         required=False,
-        show_hidden_initial=True,
+        # What it reported last can be out of date, so that each of the two can be chosen whatever that was.
+        choices=[("", "leave it as it is"), (ON, "active"), (OFF, "inactive")],
         widget=UnfoldAdminSelectWidget,
         help_text=ACTIVE_HELP,
     )
     timezone = forms.ChoiceField(
         label="Time zone",
-        choices=lambda: [(zone, zone) for zone in known_timezones()],
         widget=UnfoldAdminSelectWidget,
         help_text="The unit's days run from local midnight here. Changing it computes all its days anew.",
     )
@@ -63,25 +62,22 @@ class DeviceForm(DeviceModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        wished = {key: change.wished for key, change in open_wishes(self.instance).items()}
-        self._target = reported(self.instance) | wished  # what the unit should hold
-        self.fields["name_wished"].initial = self._target.get(UNIT_NAME, "")
-        active = self.fields["active_wished"]
-        active.initial = self._target.get(ACTIVE, "")
-        unknown = [] if active.initial else [("", "not reported by the unit")]
+        wish = open_wishes(self.instance).get(UNIT_NAME)
+        self.fields["name_wished"].initial = wish.wished if wish else self.instance.name
+        # One that is not offered any more stays until another is chosen.
+        zones = sorted({*known_timezones(), self.instance.timezone})
         # The field is this form's own copy.
-        active.choices = [*unknown, (ON, "active"), (OFF, "inactive")]  # type: ignore[attr-defined]
+        self.fields["timezone"].choices = [(zone, zone) for zone in zones]  # type: ignore[attr-defined]
 
     def clean_name_wished(self) -> str:
-        return _clean(UNIT_NAME, self.cleaned_data["name_wished"])
+        name: str = self.cleaned_data["name_wished"]
+        return _clean(UNIT_NAME, name) if "name_wished" in self.changed_data else name
 
     def wishes(self) -> dict[str, str]:
-        """What was edited and differs from what the unit holds or should hold."""
+        """What was edited."""
         edited = {UNIT_NAME: "name_wished", ACTIVE: "active_wished"}
         texts = {key: self.cleaned_data[field] for key, field in edited.items() if field in self.changed_data}
-        if not texts.get(ACTIVE, ON):
-            del texts[ACTIVE]
-        return {key: text for key, text in texts.items() if text != self._target.get(key)}
+        return {key: text for key, text in texts.items() if text or key != ACTIVE}
 
 
 class PortForm(PortModelForm):
@@ -97,20 +93,20 @@ class PortForm(PortModelForm):
             return
         self._key = port_name_key(self.instance.number)
         wish = open_wishes(self.instance.device).get(self._key)
-        self._target = wish.wished if wish else self.instance.name
         name = self.fields["name_wished"]
-        name.initial = self._target
+        name.initial = wish.wished if wish else self.instance.name
         name.disabled = not can_be_wished(self._key)
         name.widget.attrs["placeholder"] = f"CT{self.instance.number}"
 
     def clean_name_wished(self) -> str:
-        return _clean(self._key, self.cleaned_data["name_wished"]) if not self.fields["name_wished"].disabled else ""
+        name: str = self.cleaned_data["name_wished"]
+        return _clean(self._key, name) if "name_wished" in self.changed_data else name
 
     def wishes(self) -> dict[str, str]:
-        """The name, if it was edited and differs from what the unit holds or should hold."""
+        """The name, if it was edited."""
         # Nothing was cleaned for a user who may only look at the ports, whatever was sent.
-        name = self.cleaned_data.get("name_wished", self._target)
-        return {self._key: name} if "name_wished" in self.changed_data and name != self._target else {}
+        edited = "name_wished" in self.changed_data and "name_wished" in self.cleaned_data
+        return {self._key: self.cleaned_data["name_wished"]} if edited else {}
 
     def save(self, commit: bool = True) -> Port:
         """Store what belongs to us; the name in this row is the collector's to write."""
@@ -121,6 +117,9 @@ class PortForm(PortModelForm):
 
 
 def _clean(key: str, text: str) -> str:
+    """The name as it will be wished. Only one that was edited is looked at: a unit may hold others already."""
+    if len(text) > MAX_NAME_CHARACTERS:
+        raise forms.ValidationError(f"A name has at most {MAX_NAME_CHARACTERS} characters, this one {len(text)}.")
     try:
         return clean(key, text)
     except DestructiveValue as refusal:

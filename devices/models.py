@@ -61,6 +61,12 @@ class Device(models.Model):
         editable=False,
         help_text="Somebody is talking to its web server, which serves one connection at a time.",
     )
+    told_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When its web server last told what it holds: what it answered until then is older.",
+    )
     demo = models.BooleanField(default=False, help_text="A simulated unit of the demonstration.")
 
     objects = DeviceQuerySet.as_manager()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -16,6 +16,10 @@ from devices.models import Device, Port
 
 log = structlog.get_logger(__name__)
 
+# What a unit tells over HTTP too, when its settings are read back.
+_TOLD: Final = frozenset({"name", "group_name", "active"})
+# Machines whose clocks differ by more have other troubles; a time yet to come must not silence a unit for long.
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)
 _DESCRIPTION: Final = ("name", "group_name", "device_type", "firmware_version", "http_port", "active")
 
 
@@ -55,10 +59,18 @@ class KnownUnit:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """An answer whose unit is new, or says something new about itself, and where it came from."""
+    """An answer whose unit is new, or says something new about itself, where it came from and when (None: now)."""
 
     answer: Answer
     address: str
+    received: datetime | None = None
+
+    def is_overtaken(self, device: Device) -> bool:
+        """Whether the unit has told over HTTP since what it holds."""
+        told_at = device.told_at
+        if told_at is None or self.received is None:
+            return False
+        return self.received <= told_at <= datetime.now(UTC) + _CLOCKS_DIFFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +113,21 @@ def register(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:
     """Make the devices and ports that are new, write what has changed, and return these units by label.
 
     All or nothing. A new device is adopted where CT6_ADOPT says so, but never one with the label that every
-    uncalibrated board carries.
+    uncalibrated board carries. Names and activity are left out of an answer that came before the unit told them over
+    HTTP.
     """
     newest = {sighting.answer.assy: sighting for sighting in sightings}
     with transaction.atomic():
-        devices = {device.assy: device for device in Device.objects.filter(assy__in=newest)}
+        # Held, so that what a unit tells over HTTP at this moment is not overwritten.
+        held = Device.objects.select_for_update().order_by("pk").filter(assy__in=newest)
+        devices = {device.assy: device for device in held}
         new = {assy for assy in newest if assy not in devices}
         Device.objects.bulk_create([_new_device(newest[assy]) for assy in newest if assy in new])
         devices |= {device.assy: device for device in Device.objects.filter(assy__in=new)}
         news = [_found(devices[assy]) for assy in newest if assy in new]
         for assy, sighting in newest.items():
             if assy not in new:
-                news += _update(devices[assy], _said(sighting))
+                news += _update(devices[assy], _news_of(sighting, devices[assy]))
         news += _register_ports(devices, newest, new)
         known = known_units(newest)
     for one in news:
@@ -166,6 +181,13 @@ def _description_of(answer: Answer) -> tuple[object, ...]:
 def _said(sighting: Sighting) -> dict[str, Any]:
     description = zip(_DESCRIPTION, _description_of(sighting.answer), strict=True)
     return dict(description) | {"address": sighting.address}
+
+
+def _news_of(sighting: Sighting, device: Device) -> dict[str, Any]:
+    said = _said(sighting)
+    if not sighting.is_overtaken(device):
+        return said
+    return {name: value for name, value in said.items() if name not in _TOLD}
 
 
 def _new_device(sighting: Sighting) -> Device:
@@ -229,7 +251,8 @@ def _register_ports(
                 added.append(said.number)
                 new.append(_new_port(device, said))
             else:
-                news += _update_port(device, port, said)
+                name = port.name if sighting.is_overtaken(device) else said.name
+                news += _update_port(device, port, name, said.sensor_type[:_SENSOR_TYPE])
         if added and assy not in new_devices:
             news.append(_News("A unit has new ports", {"unit": assy, "ports": ", ".join(map(str, added))}))
     Port.objects.bulk_create(new)
@@ -240,15 +263,15 @@ def _new_port(device: Device, said: PortValues) -> Port:
     return Port(device=device, number=said.number, name=said.name, sensor_type=said.sensor_type[:_SENSOR_TYPE])
 
 
-def _update_port(device: Device, port: Port, said: PortValues) -> list[_News]:
-    before, sensor_type = port.name, said.sensor_type[:_SENSOR_TYPE]
-    if (before, port.sensor_type) == (said.name, sensor_type):
+def _update_port(device: Device, port: Port, name: str, sensor_type: str) -> list[_News]:
+    before = port.name
+    if (before, port.sensor_type) == (name, sensor_type):
         return []
-    port.name, port.sensor_type = said.name, sensor_type
+    port.name, port.sensor_type = name, sensor_type
     port.save(update_fields=["name", "sensor_type"])
-    if before == said.name:
+    if before == name:
         return []
-    details = {"unit": device.assy, "port": said.number, "before": before, "now": said.name}
+    details = {"unit": device.assy, "port": port.number, "before": before, "now": name}
     return [_News("A port was renamed", details)]
 
 

@@ -1,17 +1,20 @@
 """Two simulated units with thirty days behind them, so that there is something to look at without hardware."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
+from django.db.models import Q
 
 from devices import registration
 from devices.ct6.protocol import decode_answer
-from devices.ct6.simulator.fleet import Fleet
+from devices.ct6.simulator.fleet import Fleet, simulated_assy
 from devices.ct6.simulator.household import Floats
 from devices.ct6.simulator.load import LoadCurve, MeanValues
 from devices.ct6.simulator.unit import SimulatedUnit
@@ -23,7 +26,7 @@ from readings.store import retention, rollups
 
 UNITS: Final = 2
 BIND: Final = "127.0.0.61"
-HTTP_PORT: Final = 0  # any free one: the units tell it with every answer
+HTTP_PORT: Final = 8061  # a free one where this is taken: the units tell it with every answer
 FIRST_SERIAL: Final = 99_990_001  # no real unit's
 ADDRESSES: Final = ("127.0.0.61", "127.0.0.62")
 HISTORY: Final = timedelta(days=30)
@@ -42,32 +45,47 @@ _ROLES: Final = {
 def simulator_arguments() -> list[str]:
     """The management command that runs the demo's units."""
     return [
-        "simulate_ct6", "--units", str(UNITS), "--bind", BIND, "--http-port", str(HTTP_PORT),
+        "simulate_ct6", "--units", str(UNITS), "--bind", BIND, "--http-port", str(HTTP_PORT), "--or-free-port",
         "--ayt-port", str(settings.CT6_PORT), "--first-serial", str(FIRST_SERIAL),
-        "--utc-offset-s", str(_utc_offset_s()),
+        "--utc-offset-s", str(_utc_offset_s()), "--keep", str(_unit_folder()),
     ]  # fmt: skip
 
 
 def is_there() -> bool:
+    """Whether the demo was made, to the end: its units are marked last of all."""
     return Device.objects.demo().exists()
 
 
 def make_history(now_ms: int) -> None:
-    """Make the demo's devices and their past."""
-    for unit in _fleet().units:
-        device = _register(unit, now_ms)
+    """Make the demo's devices and their past, anew where that was broken off."""
+    remove()
+    units = _fleet().units
+    devices = [_register(unit, now_ms) for unit in units]
+    for device, unit in zip(devices, units, strict=True):
         _store_past(device, unit, now_ms)
     while rollups.roll_up_closed(now_ms, pause=lambda seconds: None).more:  # nobody else writes yet
         continue
+    Device.objects.filter(pk__in=[device.pk for device in devices]).update(demo=True)
 
 
 def remove() -> int:
-    """Remove the demo's devices with all their readings and rollups; returns how many devices it removed."""
-    devices = list(Device.objects.demo())
+    """Remove the demo's devices with all their readings and rollups; returns how many devices it removed.
+
+    Those too that are not marked: one that was half made, or stored anew by a collector after it was removed.
+    """
+    labels = [simulated_assy(index, first_serial=FIRST_SERIAL) for index in range(UNITS)]
+    devices = list(Device.objects.filter(Q(demo=True) | Q(assy__in=labels)))
     for device in devices:
         retention.forget(device)
         device.delete()
+    if _unit_folder().exists():
+        shutil.rmtree(_unit_folder())
     return len(devices)
+
+
+def _unit_folder() -> Path:
+    """Where the units keep what they were set to."""
+    return Path(settings.DATA_DIR) / "demo-units"
 
 
 @lru_cache(1)
@@ -89,9 +107,9 @@ def _register(unit: SimulatedUnit, now_ms: int) -> Device:
         raise ValueError(f"the simulated unit {unit.assy} does not answer")
     registration.register([registration.Sighting(decode_answer(payload), unit.address)])
     device = Device.objects.get(assy=unit.assy)
-    device.demo, device.adoption = True, Device.Adoption.ADOPTED
+    device.adoption = Device.Adoption.ADOPTED
     device.last_seen = datetime.fromtimestamp(now_ms / SECOND_MS, UTC)
-    device.save(update_fields=["demo", "adoption", "last_seen"])
+    device.save(update_fields=["adoption", "last_seen"])
     for port in device.ports.all():
         port.role = _ROLES.get(port.name, Port.Role.LOAD)
         port.save(update_fields=["role"])

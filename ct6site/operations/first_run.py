@@ -1,5 +1,6 @@
 """What has to be there before the parts of an installation start."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -43,15 +44,39 @@ def take_data_folder(folder: Path) -> IO[str]:
 
 def check_port(host: str, port: int) -> None:
     """Raise CannotStart when the web server could not listen there."""
-    with socket.socket() as probe:
+    try:
+        family = socket.AF_INET6 if _is_ipv6(host) else socket.AF_INET
+        address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
+    except (OSError, UnicodeError) as error:
+        raise _wrong_host(host, f"cannot be looked up ({error})") from error
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(address)
         except OSError as error:
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise _wrong_host(host, "is no address of this machine") from error
             raise CannotStart(
                 f"The web server cannot listen on {host} port {port} ({error.strerror}). "
                 f"Choose another, for example: make run PORT={port + 1 if port < 65535 else 8001}"
             ) from error
+
+
+def _wrong_host(host: str, problem: str) -> CannotStart:
+    return CannotStart(f"HOST={host} {problem}. Set it like this: HOST=127.0.0.1, or HOST=0.0.0.0 for all addresses.")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6, host)
+    except OSError:
+        return False
+    return True
+
+
+def in_url(host: str) -> str:
+    """The host as it stands before a colon and a port."""
+    return f"[{host}]" if _is_ipv6(host) else host
 
 
 def prepare_database() -> None:
@@ -64,8 +89,14 @@ def collect_static_files(lock_file: Path) -> None:
     version = hashlib.sha256(lock_file.read_bytes()).hexdigest() + _own_static_version()
     if mark.is_file() and mark.read_text(encoding="ascii") == version:
         return
-    call_command("collectstatic", verbosity=0, interactive=False)
-    mark.write_text(version, encoding="ascii")
+    try:
+        call_command("collectstatic", verbosity=0, interactive=False)
+        mark.write_text(version, encoding="ascii")
+    except OSError as error:
+        raise CannotStart(
+            f"CT6_STATIC_DIR is {settings.STATIC_ROOT}, where {error.filename} cannot be written ({error.strerror}). "
+            "Set it to a folder that this user may write to."
+        ) from error
 
 
 def _own_static_version() -> str:
@@ -92,7 +123,7 @@ def ensure_admin(password: str) -> str | None:
 def page_addresses(host: str, port: int) -> list[str]:
     """Under which addresses the pages can be opened, those for other machines last."""
     if host not in ("0.0.0.0", "::"):  # noqa: S104  (compared, not bound)
-        return [f"http://{host}:{port}/"]
+        return [f"http://{in_url(host)}:{port}/"]
     own = [name for name in settings.ALLOWED_HOSTS if _is_lan_address(name)]
     return [f"http://{name}:{port}/" for name in ["localhost", *own]]
 

@@ -12,6 +12,7 @@ import structlog
 from django.db import Error, connection
 from django.db.models import Min
 
+from ct6site import start
 from devices.models import ConfigChange, Device
 from readings.models import DirtyBucket, Heartbeat
 from readings.periods import to_datetime
@@ -44,9 +45,14 @@ def examine(now: datetime, *, limit_s: float = DATABASE_LIMIT_S) -> list[Part]:
     try:
         return _within(limit_s, lambda: _examine(now))
     except (Error, TimeoutError) as error:
+        if start.is_unprepared(error):
+            return _without_database(start.UNPREPARED, "Not known while the database is not prepared.")
         log.warning("The database does not answer", reason=str(error))
-        unknown = [Part(name, False, "Not known while the database does not answer.") for name in PARTS[1:]]
-        return [Part("database", False, f"It does not answer: {error}"), *unknown]
+        return _without_database(f"It does not answer: {error}", "Not known while the database does not answer.")
+
+
+def _without_database(sentence: str, of_others: str) -> list[Part]:
+    return [Part("database", False, sentence), *(Part(name, False, of_others) for name in PARTS[1:])]
 
 
 def versions() -> dict[str, str]:

@@ -28,6 +28,7 @@ class Part:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    quiet: bool = False  # what it writes to its standard output is not worth reading; its log is elsewhere
 
 
 class _Child:
@@ -49,8 +50,9 @@ class _Child:
 
     def _start(self, now: float) -> None:
         self._process = subprocess.Popen(  # noqa: S603  (the commands are ours)
-            _ended_with_parent(self.part.command),
+            ended_with_parent(self.part.command),
             env={**os.environ, **self.part.environment},
+            stdout=subprocess.DEVNULL if self.part.quiet else None,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops the parts in order
         )
         self._started = now
@@ -84,8 +86,8 @@ class _Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def _ended_with_parent(command: Sequence[str]) -> list[str]:
-    """The command in a way that the kernel ends it when the supervisor is killed, so that nothing runs unsupervised."""
+def ended_with_parent(command: Sequence[str]) -> list[str]:
+    """The command in a way that the kernel ends it when its parent is killed, so that nothing runs unsupervised."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else list(command)
 

@@ -42,7 +42,10 @@ class Plan:
 
 
 class Collector:
-    """Runs in the thread that calls `run`; `stop` and `counts` may be called from any other."""
+    """Runs in the thread that calls `run`; `stop` and `counts` may be called from any other.
+
+    It asks nobody while another collector does so on the same database.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -77,13 +80,14 @@ class Collector:
     async def _collect(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         if self._stop_asked.is_set():
+            self._loop = None
             return
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self._stopping.set)
         with AnswerSocket() as answers:
             self._socket = answers
-            self._questions = Questions(answers, self._plan.targets, self._plan.period_s)
+            self._questions = Questions(answers, self._plan.targets, self._plan.period_s, lambda: self._writer.may_ask)
             self._say_start(answers)
             self._loop.add_reader(answers, self._drain, answers)
             self._writer.start()
@@ -132,6 +136,10 @@ class Collector:
             apart_ns = _say_if_clock_was_set(apart_ns)
             self._say_receive_drops()
             now_s, counts = time.monotonic(), self._writer.counts()
+            if not self._writer.may_ask:
+                started_s = said_s = now_s
+                before, asked = counts, questions.asked
+                continue
             if not hinted and not counts.answers and now_s - started_s > _PATIENCE_S + 2 * self._plan.period_s:
                 hinted = True
                 _say_nobody_answers(self._plan.targets)
@@ -139,11 +147,13 @@ class Collector:
                 _say_summary(before, counts, questions.asked - asked)
                 said_s, before, asked = now_s, counts, questions.asked
 
-    def _heartbeat(self) -> dict[str, int]:
+    def _heartbeat(self) -> dict[str, object]:
         answers, questions = self._socket, self._questions
         if answers is None or questions is None:
             return {}
         return {
+            "asking": str(self._plan.targets),
+            "port": self._plan.targets.port,
             "questions": questions.asked,
             "receive_buffer_bytes": answers.receive_buffer_bytes,
             "wanted_buffer_bytes": answers.wanted_buffer_bytes,

@@ -142,6 +142,13 @@ class Ingest:
             dropped += 1
         return dropped
 
+    def drop_all(self) -> int:
+        """Give everything up; returns how many readings that were."""
+        dropped = len(self._readings)
+        self._readings.clear()
+        self._seen.clear()
+        return dropped
+
     def write(self) -> None:
         """Store everything. Raises DatabaseError and keeps what is not stored, unless the database refuses the
         values themselves: then it goes on without that reading, saying so."""

@@ -18,6 +18,7 @@ from readings.collect.claims import Claim, Verdict
 from readings.collect.inbox import Arrival
 from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, stored_timeline
 from readings.collect.oddities import Oddities, Oddity
+from readings.collect.uptimes import PATIENCE_MS, Question, Uptimes
 from readings.collect.windows import LEAST_BETWEEN_ANSWERS_MS, PERIODS_BRIDGED, Timeline
 
 log = structlog.get_logger(__name__)
@@ -53,15 +54,22 @@ class Unit:
     silent: bool = False
     kept_back: list[Heard] = field(default_factory=list)
     waiting: list[Heard] = field(default_factory=list)
+    uptime: tuple[Heard, Question] | None = None  # asked for the first that waits
+
+    def may_have_restarted(self, heard: Heard) -> bool:
+        """Whether it could have done so since its last answer without our noticing."""
+        arrival = heard.arrival
+        return self.timeline is not None and self.timeline.may_hide_restart(arrival.time_ms, arrival.steady_ms)
 
     def can_take(self, heard: Heard) -> bool:
-        """Whether the answer becomes a reading without a look into the database."""
+        """Whether the answer becomes a reading without a look into the database, or at the unit's uptime."""
         known = self.known
         return (
             known is not None
             and not self.waiting
             and known.is_described_by(heard.answer, heard.arrival.address)
             and (self.timeline is not None or not known.adopted)
+            and not self.may_have_restarted(heard)
         )
 
     def sighting(self) -> Sighting | None:
@@ -69,13 +77,14 @@ class Unit:
         heard = self.waiting[-1]
         if self.known is not None and self.known.is_described_by(heard.answer, heard.arrival.address):
             return None
-        return Sighting(heard.answer, heard.arrival.address)
+        return Sighting(heard.answer, heard.arrival.address, _moment(heard.arrival.time_ms))
 
 
 class Intake:
     """Sorts what arrives by unit and hands readings to `ingest`. One thread only, but the counters are for all.
 
-    `waiting` counts answers that wait for the database, because their unit says something new.
+    `waiting` counts answers that wait: for the database, because their unit says something new, or for the uptime of
+    a unit that was silent.
     """
 
     def __init__(self, ingest: Ingest, oddities: Oddities, *, period_s: float) -> None:
@@ -84,6 +93,8 @@ class Intake:
         self.waiting = 0
         self._ingest = ingest
         self._oddities = oddities
+        self._uptimes = Uptimes()
+        self._patience_ms = PATIENCE_MS
         self._period_ms = round(period_s * 1000)
         self._silence_ms = max(_LEAST_SILENCE_MS, PERIODS_BRIDGED * self._period_ms)
         self._known: dict[str, KnownUnit] = {}
@@ -126,10 +137,14 @@ class Intake:
         self._known |= registered
         for assy, unit in units.items():
             unit.known = registered.get(assy, unit.known)
-            self._take_waiting(unit, now_ms)
+            self._take_waiting(unit, now_ms, steady_ms)
         self._write_claims()
         self._say_silent(steady_ms)
         self._hand_over_newest()
+
+    def wait_no_more(self) -> None:
+        """The end is near: take what waits for an uptime as if that were not known."""
+        self._patience_ms = 0
 
     def drop_waiting_before(self, steady_ms: int) -> int:
         """Give up answers that waited for the database since before this moment; returns how many."""
@@ -139,6 +154,15 @@ class Intake:
             dropped += len(unit.waiting) - len(kept)
             unit.waiting = kept
         self.waiting -= dropped
+        return dropped
+
+    def forget(self) -> int:
+        """Know nothing of any unit any more, as at the start; returns how many answers waited."""
+        dropped, self.waiting = self.waiting, 0
+        self.units_answering = 0
+        self._known, self._looked_ms = {}, None
+        self._units.clear()
+        self._newest.clear()
         return dropped
 
     def _decode(self, arrival: Arrival) -> Answer | None:
@@ -203,7 +227,7 @@ class Intake:
             unit.waiting.append(heard)
             self.waiting += 1
 
-    def _take_one(self, unit: Unit, known: KnownUnit, heard: Heard) -> None:
+    def _take_one(self, unit: Unit, known: KnownUnit, heard: Heard, uptime_ms: int | None = None) -> None:
         arrival = heard.arrival
         if unit.heard is not None and self._is_copy(unit.heard.arrival, arrival):
             self._oddities.note(Oddity.DUPLICATE, known.assy, arrival.steady_ms / 1000, f"from {arrival.address}")
@@ -212,7 +236,9 @@ class Intake:
             silent_s = (arrival.steady_ms - unit.heard.arrival.steady_ms) // 1000
             log.info("A unit answers again", unit=known.assy, name=known.name, silent_s=silent_s)
         unit.heard, unit.silent = heard, False
-        window_ms = 0 if unit.timeline is None else unit.timeline.add(arrival.time_ms, arrival.steady_ms)
+        window_ms = 0
+        if unit.timeline is not None:
+            window_ms = unit.timeline.add(arrival.time_ms, arrival.steady_ms, uptime_ms=uptime_ms)
         reading = new_reading(known, heard.answer, arrival.time_ms, window_ms, arrival.steady_ms)
         if unit.timeline is not None:
             self._ingest.add(reading)
@@ -224,15 +250,40 @@ class Intake:
             arrival.payload == former.payload and 2 * since_ms < self._period_ms
         )
 
-    def _take_waiting(self, unit: Unit, now_ms: int) -> None:
+    def _take_waiting(self, unit: Unit, now_ms: int, steady_ms: int) -> None:
         known = unit.known
         if known is not None and known.adopted and unit.timeline is None:
             unit.timeline = stored_timeline(known.device_id, now_ms, self._period_ms)
         waiting, unit.waiting = unit.waiting, []
         self.waiting -= len(waiting)
-        if known is not None and not unit.claim.contested:
-            for heard in waiting:
-                self._take_one(unit, known, heard)
+        if known is None or unit.claim.contested:
+            return
+        for index, heard in enumerate(waiting):
+            uptime_ms = None
+            if unit.may_have_restarted(heard):
+                question = self._uptime_of(unit, known, heard, steady_ms)
+                if question is None:
+                    unit.waiting = waiting[index:]
+                    self.waiting += len(unit.waiting)
+                    return
+                uptime_ms = question.uptime_ms or 0
+            self._take_one(unit, known, heard, uptime_ms)
+
+    def _uptime_of(self, unit: Unit, known: KnownUnit, heard: Heard, steady_ms: int) -> Question | None:
+        """What the unit was asked about its uptime; None while there is still hope for its answer."""
+        late_ms = steady_ms - heard.arrival.steady_ms
+        if unit.uptime is None or unit.uptime[0] is not heard:
+            port = heard.answer.http_port
+            unit.uptime = heard, self._uptimes.ask(known.assy, heard.arrival.address, port, late_ms)
+        question = unit.uptime[1]
+        if not question.settled:
+            if late_ms - question.late_ms < self._patience_ms:
+                return None
+            question.given_up = True
+        unit.uptime = None
+        if question.uptime_ms is None:
+            self._oddities.note(Oddity.UPTIME_UNKNOWN, known.assy, steady_ms / 1000)
+        return question
 
     def _write_claims(self) -> None:
         for unit in self._units.values():

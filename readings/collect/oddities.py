@@ -23,6 +23,7 @@ class Oddity(StrEnum):
     DUPLICATE = "An answer came twice, or too soon after the one before; it was left out"
     IMPLAUSIBLE = "A unit reported values outside any physical range; they count as missing"
     CONTESTED = "An answer came under a label that two units claim"
+    UPTIME_UNKNOWN = "A unit did not tell whether it restarted while it was silent; that time counts as not measured"
     TOO_MANY_LABELS = "One address claims more labels than units have addresses; it is ignored"
 
 

@@ -90,13 +90,16 @@ def until_next_round_ns(wall_ns: int, period_ns: int) -> int:
 
 
 class Questions:
-    """Asks all targets once a period. Counts the questions that left."""
+    """Asks all targets once a period, whenever it may. Counts the questions that left."""
 
-    def __init__(self, socket: AnswerSocket, targets: Targets, period_s: float) -> None:
+    def __init__(
+        self, socket: AnswerSocket, targets: Targets, period_s: float, may_ask: Callable[[], bool] = lambda: True
+    ) -> None:
         self.asked = 0
         self._socket = socket
         self._targets = targets
         self._period_s = period_s
+        self._may_ask = may_ask
         self._phases_s = phases_s(len(targets.addresses), period_s, broadcast=targets.broadcast)
         self._broadcasts: dict[str, str] = {}
         self._looked_s: float | None = None
@@ -110,7 +113,8 @@ class Questions:
             await asyncio.sleep(due_s - loop.time())
             started_s = loop.time()
             due_s = started_s + until_next_round_ns(wall_ns(), period_ns) / 1e9
-            await self._ask_all(started_s)
+            if self._may_ask():
+                await self._ask_all(started_s)
 
     async def _ask_all(self, started_s: float) -> None:
         loop = asyncio.get_running_loop()

@@ -17,6 +17,9 @@ LEAST_BETWEEN_ANSWERS_MS: Final = 150
 # Clocks that disagree by more than this since the previous answer were set.
 _CLOCK_WAS_SET_MS: Final = 50
 _SPANS_KEPT: Final = 16
+# The quickest restart of a unit takes so long, and it answers nothing meanwhile.
+_SHORTEST_RESTART_MS: Final = 5_000
+_PERIODS_WITHOUT_SILENCE: Final = 1.5
 # How far from the present stored readings are looked for when it is not known which time is measured already. Clocks
 # are set by an hour or two, or by years: more than a day is another time altogether.
 HORIZON_MS: Final = 24 * 3600 * 1000
@@ -49,19 +52,29 @@ class Timeline:
         0 where it is not known: for the first answer ever, and for one after more than five periods. `uptime_ms`,
         where known, bounds it: a unit averages since its start at most.
         """
-        window_ms = self._elapsed_ms(time_ms, steady_ms)
-        if window_ms > PERIODS_BRIDGED * self.period_ms:
-            window_ms = 0
+        window_ms = self._bridged_ms(time_ms, steady_ms)
         if uptime_ms is not None:
             window_ms = min(window_ms, uptime_ms)
-        if self.newest_ms is None:
-            self._line_start_ms = time_ms
-        elif time_ms <= self.newest_ms:
+        begins_line = self.newest_ms is None
+        if self.newest_ms is not None and time_ms <= self.newest_ms:
             self._end_line(self.newest_ms)
-            self._line_start_ms = time_ms
+            begins_line = True
         window_ms = self._clear_of_measured(time_ms, max(0, window_ms))
+        if begins_line:
+            self._line_start_ms = time_ms - window_ms
         self.newest_ms, self._newest_steady_ms = time_ms, steady_ms
         return window_ms
+
+    def may_hide_restart(self, time_ms: int, steady_ms: int) -> bool:
+        """Whether the unit can have restarted in the window that an answer that came now would get."""
+        longest_ms = max(_SHORTEST_RESTART_MS, _PERIODS_WITHOUT_SILENCE * self.period_ms)
+        if longest_ms >= PERIODS_BRIDGED * self.period_ms:
+            return False
+        return self._bridged_ms(time_ms, steady_ms) > longest_ms
+
+    def _bridged_ms(self, time_ms: int, steady_ms: int) -> int:
+        elapsed_ms = self._elapsed_ms(time_ms, steady_ms)
+        return 0 if elapsed_ms > PERIODS_BRIDGED * self.period_ms else elapsed_ms
 
     def _elapsed_ms(self, time_ms: int, steady_ms: int) -> int:
         if self.newest_ms is None:

@@ -15,6 +15,7 @@ from django.db import Error, ProgrammingError, connection
 from readings.collect.inbox import KEPT_MS, Inbox
 from readings.collect.ingest import Ingest
 from readings.collect.intake import Intake
+from readings.collect.lease import Lease, release_quietly
 from readings.collect.oddities import Oddities
 from readings.heartbeats import note as note_heartbeat
 
@@ -46,7 +47,10 @@ def steady_ns() -> int:
 
 
 class Writer(threading.Thread):
-    """Takes what is in the inbox and stores it, once a flush interval. Ends with `stop`, or with `failure`."""
+    """Takes what is in the inbox and stores it, once a flush interval, as long as it holds the lease.
+
+    Ends with `stop`, or with `failure`.
+    """
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class Writer(threading.Thread):
         *,
         period_s: float,
         flush_s: float,
-        heartbeat: Callable[[], dict[str, int]],
+        heartbeat: Callable[[], dict[str, object]],
         failed: Callable[[], None],
     ) -> None:
         # A daemon: a database that hangs must not keep the process from ending.
@@ -64,6 +68,7 @@ class Writer(threading.Thread):
         self._ingest = Ingest()
         self._oddities = Oddities()
         self._intake = Intake(self._ingest, self._oddities, period_s=period_s)
+        self._lease = Lease()
         self._flush_s = flush_s
         self._heartbeat = heartbeat
         self._failed = failed
@@ -71,6 +76,11 @@ class Writer(threading.Thread):
         self._dropped = 0
         self._beat_s = 0.0
         self._trouble_said_s: float | None = None
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether this collector is the one that asks the units; else it stands by."""
+        return self._lease.held
 
     def counts(self) -> Counts:
         """How far it is; for other threads too."""
@@ -92,12 +102,15 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         try:
-            pause_s = self._flush_s
+            pause_s = 0.0
             while not self._stopping.wait(pause_s):
                 started_s = time.monotonic()
                 self._turn()
                 pause_s = max(_LEAST_PAUSE_S, self._flush_s - (time.monotonic() - started_s))
-            self._turn()
+            if self._lease.held:
+                self._intake.wait_no_more()
+                self._turn()
+            release_quietly(self._lease)
         except Exception as error:  # noqa: BLE001 - handed to the thread that waits for this one
             self.failure = error
             self._failed()
@@ -107,7 +120,8 @@ class Writer(threading.Thread):
     def _turn(self) -> None:
         try:
             self._store_all()
-            self._beat()
+            if self._lease.held:
+                self._beat()
         except Error as error:
             connection.close()  # the next turn opens another one
             self._drop_old()
@@ -121,6 +135,9 @@ class Writer(threading.Thread):
         which is bounded, is where answers wait."""
         while True:
             now_ms, steady_ms = time.time_ns() // 1_000_000, steady_ns() // 1_000_000
+            if not self._lease.hold(datetime.now(UTC), steady_ms / 1000):
+                self._forget()
+                return
             self._intake.look_into_database(steady_ms)
             self._intake.settle(now_ms, steady_ms)
             self._ingest.write()
@@ -129,12 +146,18 @@ class Writer(threading.Thread):
                 return
             self._intake.take(arrivals)
 
+    def _forget(self) -> None:
+        """Somebody else stores what the units answer: what came here would be energy stored twice."""
+        self._dropped += self._ingest.drop_all() + self._intake.forget()
+        while arrivals := self.inbox.take(_TAKEN_AT_ONCE):
+            self._dropped += len(arrivals)
+
     def _beat(self) -> None:
         now_s = time.monotonic()
         if now_s - self._beat_s < _HEARTBEAT_S:
             return
         counts = self.counts()
-        detail = {
+        detail: dict[str, object] = {
             "units": counts.units,
             "answers": counts.answers,
             "stored": counts.stored,

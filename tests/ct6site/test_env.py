@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,28 @@ def test_a_name_among_the_addresses_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CT6_ADDRESSES", "meter.local")
     with pytest.raises(env.WrongSetting, match="'meter.local', which is neither an IPv4 address nor the word auto"):
         env.read_addresses("CT6_ADDRESSES")
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0", "239.255.255.250"])
+def test_an_address_that_no_unit_has_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("CT6_ADDRESSES", text)
+    with pytest.raises(env.WrongSetting, match=f"CT6_ADDRESSES holds {text}, which is neither the address of a unit"):
+        env.read_addresses("CT6_ADDRESSES")
+
+
+def test_a_mysql_url_without_its_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://ct6:pass@db/meters")
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    with pytest.raises(
+        env.WrongSetting, match=r"DATABASE_URL .*pip install --require-hashes -r requirements/lock/mysql"
+    ):
+        env.read_database("DATABASE_URL", "sqlite:///x")
+
+
+def test_a_comment_never_stands_behind_a_value_in_the_example_file() -> None:
+    """systemd would keep it as part of the value."""
+    lines = re.findall(r"^#?[A-Z0-9_]+=.*$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert [line for line in lines if "#" in line[1:]] == []
 
 
 def test_an_unknown_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from django.test import Client
 from django.utils import timezone
 
 from ct6site.operations.health import PARTS, Part, examine
+from ct6site.start import UNPREPARED
 from devices import configuration
 from readings import heartbeats
 from readings.models import DirtyBucket
 from readings.periods import to_ms
 from tests.factories import make_device
-from tests.people import logged_in, make_user
+from tests.people import logged_in, make_user, with_text, with_token
 
 # The database is asked from a thread, which sees what was committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -151,6 +153,15 @@ def test_a_database_that_says_nothing_holds_nobody_up() -> None:
     assert database == Part("database", False, "It does not answer: nothing came within 0.2 s")
 
 
+def test_a_database_that_was_never_prepared_says_what_to_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    empty = {**connections.settings["default"], "ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "empty"}
+    monkeypatch.setitem(connections.settings, "default", {**empty, "OPTIONS": {}})
+    parts = examined()
+    assert unwell() == set(PARTS)
+    assert parts["database"].sentence == UNPREPARED
+    assert parts["beat"].sentence == "Not known while the database is not prepared."
+
+
 # --- The page ---------------------------------------------------------------------------------------------------
 def page(client: Client | None = None) -> tuple[int, Any]:
     answer = (client or Client()).get("/health/")
@@ -216,3 +227,12 @@ def test_staff_see_the_versions() -> None:
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
 def test_the_page_can_only_be_read(method: str) -> None:
     assert getattr(Client(), method)("/health/").status_code == 405
+
+
+def test_the_token_of_a_staff_user_gives_the_details() -> None:
+    assert "details" in page(with_token(make_user(staff=True)))[1]
+
+
+def test_no_other_token_gives_the_details() -> None:
+    assert "details" not in page(with_token(make_user()))[1]
+    assert "details" not in page(with_text("nonsense"))[1]

@@ -1,5 +1,6 @@
 """The admin of devices: what is seen at a glance, what is written to the unit, and what is refused."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -409,3 +410,39 @@ def test_the_history_of_settings_can_be_searched_and_not_edited(staff: Client) -
     assert staff.get("/admin/devices/configchange/", {"q": "garage"}).context["cl"].result_count == 0
     assert staff.get("/admin/devices/configchange/add/").status_code == 403
     assert staff.post(reverse("admin:devices_configchange_delete", args=[change.pk])).status_code == 403
+
+
+# What a unit holds already
+
+
+def test_a_name_that_the_unit_holds_already_blocks_nothing(staff: Client, unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    Device.objects.filter(pk=device.pk).update(name="   ")
+    device.ports.filter(number=1).update(name="  ")
+    device.ports.filter(number=2).update(name="ü" * 40)
+    device.refresh_from_db()
+    assert said(save(staff, device, **{"port0-role": "solar"})) == ["Saved."]
+    assert device.ports.get(number=1).role == "solar"
+    assert not ConfigChange.objects.exists()
+
+
+def test_a_state_can_be_chosen_that_was_reported_before(staff: Client, unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    Device.objects.filter(pk=device.pk).update(active=True)
+    unit.set({"ACTIVE": ""})
+    save(staff, device, active_wished="1")
+    assert ConfigChange.objects.get().wished == "1"
+    assert unit.active
+
+
+def test_a_zone_that_is_not_offered_any_more_stays(staff: Client) -> None:
+    device = make_device(name="House", timezone="Factory")
+    assert said(save(staff, device)) == ["Saved."]
+    device.refresh_from_db()
+    assert device.timezone == "Factory"
+
+
+def test_a_port_that_is_called_none_shows_its_name(staff: Client) -> None:
+    device = make_device(ports=["None"])
+    page = staff.get(page_of(device)).content.decode()
+    assert len(re.findall(r">\s*None\s*<", page)) == 1

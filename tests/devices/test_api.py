@@ -307,3 +307,38 @@ def test_a_port_that_todays_firmware_cannot_name_is_refused_with_the_reason(devi
     answer = patch(staff, port, name="Stacked")
     assert answer.status_code == 400
     assert "CT7_NAME" in answer.json()["name"][0]
+
+
+# --- Filters ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("path", "asked", "problem"),
+    [
+        (DEVICES, {"active": "foo"}, "'foo' is not known; allowed are true, false."),
+        (DEVICES, {"foo": "1"}, "Is no parameter; allowed are assy, adoption, active."),
+        (DEVICES, {"adoption": "foo"}, "'foo' is not known; allowed are pending, adopted, ignored."),
+        (PORTS, {"enabled": "2"}, "'2' is not known; allowed are true, false."),
+        (PORTS, {"device": "x"}, "Has to be an id, as device=1."),
+        (PORTS, {"foo": "1"}, "Is no parameter; allowed are device, role, enabled."),
+        (PORTS, {"format": "xml"}, "'xml' is not known; allowed: json."),
+    ],
+)
+def test_a_filter_that_is_none_is_refused_with_what_is_allowed(
+    staff: APIClient, path: str, asked: dict[str, str], problem: str
+) -> None:
+    answer = staff.get(path, asked)
+    assert (answer.status_code, answer.json()) == (400, {next(iter(asked)): [problem]})
+
+
+def test_ports_can_be_asked_for_by_device(device: Device, staff: APIClient) -> None:
+    other = make_device(OTHER_ASSY, ports=["Other"])
+    assert [row["name"] for row in staff.get(PORTS, {"device": other.pk}).json()] == ["Other"]
+
+
+@pytest.mark.parametrize(("asked", "found"), [("true", 1), ("False", 0)])
+def test_devices_can_be_asked_for_by_active(device: Device, staff: APIClient, asked: str, found: int) -> None:
+    assert len(staff.get(DEVICES, {"active": asked}).json()) == found
+
+
+@pytest.mark.parametrize("zone", ["Factory", "localtime"])
+def test_a_zone_that_the_admin_does_not_offer_is_refused(device: Device, staff: APIClient, zone: str) -> None:
+    assert patch(staff, device, timezone=zone).status_code == 400

@@ -8,10 +8,12 @@ from django.contrib.auth import get_user_model
 
 from devices.configuration import ACTIVE, OFF, UNIT_NAME, due, open_wishes, pull, push, retry_delay, wish
 from devices.ct6.errors import DestructiveValue, NameTooLong, UnitUnreachable, WrongUnit
+from devices.ct6.protocol import decode_answer
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SimulatedUnit, UnitState
 from devices.models import ConfigChange, Device
+from devices.registration import Sighting, register
 from tests.devices.units import closed_port, device_of, name_held
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
@@ -54,6 +56,55 @@ def stored_active(device: Device) -> bool | None:
 def answers(unit: SimulatedUnit) -> bool:
     """Whether the unit would answer a question a second from now."""
     return unit.answer(time.time_ns() + 1_000_000_000) is not None
+
+
+# An answer from before and what was read back since
+
+
+def heard_before(unit: SimulatedUnit) -> Sighting:
+    """What the unit answered just now, for the collector to register later."""
+    now_ns = time.time_ns()
+    payload = unit.answer(now_ns)
+    assert payload is not None
+    return Sighting(decode_answer(payload), unit.address, datetime.fromtimestamp(now_ns / 1e9, UTC))
+
+
+def test_an_older_answer_does_not_undo_what_was_confirmed(unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    earlier = heard_before(unit)
+    wish(device, {ACTIVE: OFF, UNIT_NAME: "Garage", "CT1_NAME": "Heat pump"}, None, now=NOW)
+    assert len(push(device, now=NOW).confirmed) == 3
+    register([earlier])
+    device.refresh_from_db()
+    assert (device.active, device.name, device.ports.get(number=1).name) == (False, "Garage", "Heat pump")
+    assert device.firmware_version == earlier.answer.firmware_version  # what HTTP did not tell is taken
+
+
+def test_what_was_read_back_counts_also_where_the_collector_has_written_meanwhile(unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    Device.objects.filter(pk=device.pk).update(name="older")
+    device.ports.filter(number=1).update(name="older")
+    pull(device, now=NOW)
+    assert Device.objects.get(pk=device.pk).name == name_held(unit, UNIT_NAME)
+    assert device.ports.get(number=1).name == name_held(unit, "CT1_NAME")
+
+
+def test_a_later_answer_tells_what_was_changed_since(unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    pull(device, now=NOW)
+    unit.settings[UNIT_NAME] = "Renamed at the unit"
+    time_ns = time.time_ns() + 1_000_000_000
+    payload = unit.answer(time_ns)
+    assert payload is not None
+    register([Sighting(decode_answer(payload), unit.address, datetime.fromtimestamp(time_ns / 1e9, UTC))])
+    assert Device.objects.get(pk=device.pk).name == "Renamed at the unit"
+
+
+def test_a_time_yet_to_come_silences_nobody(unit: SimulatedUnit) -> None:
+    """The clock was years ahead when the unit told, and has been set right since."""
+    device = device_of(unit, name="older", told_at=datetime.now(UTC) + timedelta(days=900))
+    register([heard_before(unit)])
+    assert Device.objects.get(pk=device.pk).name == name_held(unit, UNIT_NAME)
 
 
 # What arrives

@@ -1,4 +1,6 @@
+import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -11,28 +13,32 @@ from django.db import OperationalError, connections
 
 from ct6site import env
 from ct6site.operations import demo, first_run
-from ct6site.operations.supervisor import Part, Supervisor
+from ct6site.operations.supervisor import Part, Supervisor, ended_with_parent
 
 WEB_START_LIMIT_S = 60.0
+# How to reach a server that listens on all addresses.
+_OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bound)
 
 
 class Command(BaseCommand):
     help = "Set up the database and run web server, collector, workers and schedule until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default=env.read_text("HOST", "0.0.0.0"))  # noqa: S104  (phones on the LAN)
+        parser.add_argument("--host", default=env.read_text("HOST") or "0.0.0.0")  # noqa: S104  (phones on the LAN)
         parser.add_argument("--port", type=int, default=env.read_integer("PORT", default=8000, lowest=1, highest=65535))
         parser.add_argument(
             "--demo", dest="with_demo", action="store_true", default=env.read_flag("DEMO", default=False)
         )
 
     def handle(self, *args: Any, host: str, port: int, with_demo: bool, **options: Any) -> None:
+        os.umask(0o077)  # what it makes is for its own user alone
+        parts = _parts(host, port, with_demo=with_demo)
         try:
             first_run.check_port(host, port)
             with first_run.take_data_folder(settings.DATA_DIR):
                 self._set_up(with_demo=with_demo)
                 self._announce_when_ready(host, port)
-                Supervisor(_parts(host, port, with_demo=with_demo)).run()
+                Supervisor(parts).run()
         except first_run.CannotStart as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:
@@ -47,17 +53,23 @@ class Command(BaseCommand):
         if made:
             self.stdout.write(self.style.WARNING(f"The user is admin, the password {made} (shown only this once)."))
         if with_demo and not demo.is_there():
-            self.stdout.write("Making thirty days of history for two simulated units, some 20 s ...")
-            demo.make_history(now_ms=time.time_ns() // 1_000_000)
-            self.stdout.write("They can be removed by: make remove-demo")
+            self._make_demo()
         connections.close_all()
+
+    def _make_demo(self) -> None:
+        """In a process of its own: what it takes of memory is given back, and Ctrl-C reaches this process alone."""
+        self.stdout.write("Making thirty days of history for two simulated units, some 20 s ...")
+        command = ended_with_parent((sys.executable, "manage.py", "make_demo"))
+        if subprocess.run(command, check=False, start_new_session=True).returncode:  # noqa: S603  (ours)
+            raise CommandError("The demonstration could not be made; what went wrong is told above.")
+        self.stdout.write("They can be removed by: make remove-demo")
 
     def _announce_when_ready(self, host: str, port: int) -> None:
         def announce() -> None:
             deadline = time.monotonic() + WEB_START_LIMIT_S
             while time.monotonic() < deadline:
                 try:
-                    socket.create_connection(("127.0.0.1" if host == "0.0.0.0" else host, port), timeout=1).close()  # noqa: S104
+                    socket.create_connection((_OF_ALL.get(host, host), port), timeout=1).close()
                 except OSError:
                     time.sleep(0.2)
                 else:
@@ -76,8 +88,8 @@ def _parts(host: str, port: int, *, with_demo: bool) -> list[Part]:
     parts = [
         Part("collector", (*manage, "collect_ct6"), asked),
         Part("web", _web_command(host, port)),
-        Part("worker-rollups", (*celery, *worker, "-Q", "rollups", "-n", "rollups@%h")),
-        Part("worker-jobs", (*celery, *worker, "-Q", "jobs", "-n", "jobs@%h")),
+        Part("worker-rollups", (*celery, *worker, "-Q", "rollups", "-n", "rollups@%h"), quiet=True),
+        Part("worker-jobs", (*celery, *worker, "-Q", "jobs", "-n", "jobs@%h"), quiet=True),
         Part("beat", (*celery, "beat", "--loglevel", "WARNING", "--pidfile", "")),
     ]
     if with_demo:
@@ -86,6 +98,7 @@ def _parts(host: str, port: int, *, with_demo: bool) -> list[Part]:
 
 
 def _web_command(host: str, port: int) -> tuple[str, ...]:
-    arguments = f"--bind {host}:{port} --workers 1 --graceful-timeout 2 --log-level warning --no-control-socket".split()
+    bind = f"{first_run.in_url(host)}:{port}"
+    arguments = f"--bind {bind} --workers 1 --graceful-timeout 2 --log-level warning --no-control-socket".split()
     threads = str(env.read_integer("WEB_THREADS", default=8, lowest=1, highest=256))
     return (sys.executable, "-m", "gunicorn", "ct6site.wsgi", *arguments, "--threads", threads)

@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 
@@ -24,11 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--units", type=int, default=1, help="how many units (default 1)")
     parser.add_argument("--bind", default="127.0.0.2", help="the first one's loopback address (default 127.0.0.2)")
     parser.add_argument("--http-port", type=int, default=8080, help="their HTTP port, 0 for free ones (default 8080)")
+    parser.add_argument("--or-free-port", action="store_true", help="a free HTTP port where the wanted one is taken")
     parser.add_argument("--ayt-port", type=int, default=AYT_PORT, help=f"their UDP port (default {AYT_PORT})")
     parser.add_argument("--prepared", action="store_true", help="generate load: prepared answers, no HTTP")
     parser.add_argument("--first-serial", type=int, default=FIRST_SERIAL, help="serial number of the first one")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same load (default 1)")
     parser.add_argument("--utc-offset-s", type=int, default=0, help="seconds that the houses' clocks are before UTC")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="find again there what the units were set to")
     parser.add_argument("--duration", type=float, default=None, help="stop after so many seconds (default: never)")
 
 
@@ -43,6 +46,8 @@ def fleet_from(options: argparse.Namespace) -> Fleet:
         first_serial=options.first_serial,
         prepared=options.prepared,
         utc_offset_s=options.utc_offset_s,
+        or_free_port=options.or_free_port,
+        kept_in=options.keep,
     )
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import quote
@@ -66,7 +67,8 @@ class Fleet:
     Port 0 picks free ports when the fleet starts; `ayt_port` and each unit's `http_port` then tell them.
     `broadcast` is an address at which a question reaches every unit (127.255.255.255 on loopback).
     `prepared` units are a load generator: they answer as often as they are asked, from a few answers made
-    beforehand, and serve no HTTP. The units have been measuring for `uptime_s` already.
+    beforehand, and serve no HTTP. The units have been measuring for `uptime_s` already. `or_free_port` takes a free
+    HTTP port where the wanted one is taken. In the folder `kept_in` the units find again what they were set to.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that a test or the command line chooses
@@ -85,10 +87,12 @@ class Fleet:
         port_count: int = 6,
         uptime_s: float = 1.0,
         first_serial: int = FIRST_SERIAL,
+        or_free_port: bool = False,
+        kept_in: Path | None = None,
     ) -> None:
         self.ayt_port = ayt_port
         self.prepared = prepared
-        self._http_port = http_port
+        self._http_ports = (http_port, 0) if or_free_port else (http_port,)
         self._broadcast = broadcast
         shared = simulated_curve(0, seed=seed, utc_offset_s=utc_offset_s, port_count=port_count)
         started_ns = time.time_ns() - round(uptime_s * SECOND_NS)
@@ -108,6 +112,7 @@ class Fleet:
                 timing=timing,
                 faults=Faults(seed=seed + index),
                 started_ns=started_ns,
+                kept_in=kept_in,
             )
             self.units.append(unit)
         self._thread: threading.Thread | None = None
@@ -157,7 +162,7 @@ class Fleet:
             endpoints += self._endpoints(sockets)
             if not self.prepared:
                 for unit in self.units:
-                    servers.append(_server(unit, self._http_port))
+                    servers.append(_server(unit, self._http_ports))
             self._look_after(servers)
             if ready is not None:
                 ready()
@@ -272,10 +277,14 @@ def _bound_alike(addresses: Sequence[str], port: int) -> list[socket.socket]:
     return sockets
 
 
-def _server(unit: SimulatedUnit, port: int) -> HttpServer:
+def _server(unit: SimulatedUnit, ports: Sequence[int]) -> HttpServer:
+    """At the first of the ports that is to be had."""
+    port, *others = ports
     try:
         server = HttpServer(unit, port)
     except OSError as error:
+        if others:
+            return _server(unit, others)
         raise SimulatorError(
             f"TCP port {port} cannot be used at {unit.address} ({error.strerror}): "
             "stop what listens there, or choose another --http-port or --bind"

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from devices.ct6.simulator.ayt import (
     CLOCK_NOT_SET_S,
@@ -22,6 +23,7 @@ from devices.ct6.simulator.ayt import (
 )
 from devices.ct6.simulator.faults import Faults
 from devices.ct6.simulator.flash import Flash
+from devices.ct6.simulator.keeping import KeptSettings
 from devices.ct6.simulator.load import SECOND_NS, LoadCurve, MeanValues
 from devices.ct6.simulator.micropython import json_text, read_json, read_value
 from devices.ct6.simulator.settings import (
@@ -92,6 +94,7 @@ class SimulatedUnit:
         faults: Faults | None = None,
         clock: Callable[[], int] = time.time_ns,
         started_ns: int | None = None,
+        kept_in: Path | None = None,
     ) -> None:
         self.address = address
         self.http_port = http_port
@@ -117,6 +120,9 @@ class SimulatedUnit:
         self._blocked_until_ns = 0
         self.flash = Flash(self.firmware_version)
         self.settings: Settings = new_settings(assy, unit_name, port_names or [""] * self.port_count, http_port)
+        self._kept = None if kept_in is None else KeptSettings(kept_in / f"{assy}.json", self.port_count)
+        if self._kept is not None:
+            self.settings = self._kept.onto(self.settings)
         self.save_settings()
         self.save_factory_settings()
         self._log_start()
@@ -209,6 +215,8 @@ class SimulatedUnit:
     def save_settings(self) -> None:
         """Write the settings file."""
         self.flash.files[SETTINGS_FILE] = json_text(self.settings).encode()
+        if self._kept is not None:
+            self._kept.keep(self.settings)
 
     def save_factory_settings(self) -> None:
         """Write the calibration and the label where a reset leaves them."""

@@ -16,8 +16,32 @@ def test_a_taken_port_says_which_other_to_choose() -> None:
 
 
 def test_an_address_that_is_not_ours_is_refused_with_the_reason() -> None:
-    with pytest.raises(first_run.CannotStart, match="cannot listen on 192.0.2.1"):
+    with pytest.raises(first_run.CannotStart, match=r"HOST=192.0.2.1 is no address of this machine.* HOST=127.0.0.1"):
         first_run.check_port("192.0.2.1", 0)
+
+
+def test_a_name_that_nobody_knows_is_refused_with_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_asked: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(
+        first_run.CannotStart, match=r"HOST=foo.invalid cannot be looked up .*Name or service not known"
+    ):
+        first_run.check_port("foo.invalid", 0)
+
+
+def test_the_pages_may_be_served_on_an_ipv6_address() -> None:
+    first_run.check_port("::1", 0)
+    assert first_run.page_addresses("::1", 8000) == ["http://[::1]:8000/"]
+
+
+def test_a_folder_for_static_files_that_cannot_be_written_is_named(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("packages")
+    (tmp_path / "a file").write_text("")
+    settings.STATIC_ROOT = tmp_path / "a file" / "static"
+    with pytest.raises(first_run.CannotStart, match="CT6_STATIC_DIR is .*Not a directory"):
+        first_run.collect_static_files(tmp_path / "lock")
 
 
 def test_two_installations_cannot_share_a_data_folder(tmp_path: Path) -> None:

@@ -300,6 +300,8 @@ def test_the_collector_says_that_it_works(fleet: Fleet) -> None:
         until(Heartbeat.objects.filter(part="collector").exists)
     detail = Heartbeat.objects.get(part="collector").detail
     assert detail["receive_buffer_bytes"] > 0
+    assert detail["asking"] == ", ".join(unit.address for unit in fleet.units)
+    assert detail["port"] == fleet.ayt_port
     assert set(detail) >= {"questions", "units", "answers", "stored", "dropped", "warnings", "receive_drops"}
 
 
@@ -317,6 +319,7 @@ def test_stopping_before_it_began_is_no_error(fleet: Fleet) -> None:
     collector = Collector(Plan(targets, PERIOD_S))
     collector.stop()
     collector.run()
+    collector.stop()
     assert not Device.objects.exists()
 
 

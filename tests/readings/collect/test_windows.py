@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,6 +114,31 @@ def test_a_restart_of_ours_while_the_clock_is_behind_stored_readings() -> None:
     timeline = Timeline(PERIOD_MS, newest_ms=NOON_MS, measured=[later])
     windows = [timeline.add(NOON_MS + n * 1000, n * 1000) for n in range(1, 8)]
     assert windows == [1000, 1000, 0, 0, 0, 1000, 1000]
+
+
+def test_a_clock_that_is_set_back_again_and_again_measures_the_first_window_once() -> None:
+    timeline = Timeline(PERIOD_MS)
+    windows = [timeline.add(NOON_MS, steady_ms) for steady_ms in (0, 150, 300)]
+    assert windows == [0, 150, 0]
+
+
+@pytest.mark.parametrize(
+    ("period_ms", "silence_ms", "may"),
+    [
+        (1000, 5000, False),  # a longer one is a gap anyway
+        (1000, 5001, False),
+        (3000, 3000, False),
+        (3000, 5000, False),
+        (3000, 6000, True),
+        (3000, 15_000, True),
+        (3000, 18_000, False),
+        (10_000, 10_000, False),
+        (10_000, 20_000, True),
+    ],
+)
+def test_in_which_windows_a_restart_may_hide(period_ms: int, silence_ms: int, *, may: bool) -> None:
+    timeline = Timeline(period_ms, newest_ms=NOON_MS)
+    assert timeline.may_hide_restart(NOON_MS + silence_ms, 0) is may
 
 
 STEPS = st.one_of(

@@ -107,6 +107,15 @@ def test_a_taken_question_port_is_named() -> None:
             Fleet(ayt_port=port, http_port=0).start()
 
 
+def test_a_free_http_port_may_stand_in_for_a_taken_one() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.2", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with Fleet(1, ayt_port=0, http_port=port, or_free_port=True) as fleet:
+            assert fleet.units[0].http_port not in (0, port)
+
+
 def test_a_taken_http_port_is_named_and_the_rest_is_given_back() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.3", 0))

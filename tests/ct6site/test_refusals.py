@@ -1,0 +1,30 @@
+"""What the site says where no view does; what it says without a database is told in tests of the pages and the API."""
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+
+@pytest.fixture(autouse=True)
+def _only_one_name(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["meters.example.org"]
+
+
+def test_a_name_that_is_not_allowed_is_told_with_what_to_do() -> None:
+    answer = Client().get("/login/", headers={"host": "192.0.2.7:8000"})
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.content.decode().startswith("This page was opened as 192.0.2.7:8000, which is not in ALLOWED_HOSTS.")
+    assert "meters.example.org" not in answer.content.decode()
+
+
+def test_the_api_tells_it_in_json() -> None:
+    answer = Client().get("/api/v1/devices/", headers={"host": "192.0.2.7"})
+    assert answer.status_code == 400
+    assert "ALLOWED_HOSTS" in answer.json()["detail"]
+
+
+def test_a_name_of_any_length_is_told_in_a_line() -> None:
+    answer = Client().get("/login/", headers={"host": "x" * 5000})
+    assert answer.status_code == 400
+    assert len(answer.content) < 400
