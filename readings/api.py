@@ -4,17 +4,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import QueryDict
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from devices.access import devices_for, ports_for
-from devices.api_fields import OneOf
+from devices.api_fields import OneOf, QueryParameters
 from devices.models import Device, Port
 from readings import history, periods
 from readings.quantities import PORT_QUANTITIES, QUANTITIES
@@ -59,26 +57,15 @@ class TimeField(serializers.Field[int, str, str, Any]):
             raise serializers.ValidationError(f"{error}.") from None
 
 
-class SpanParameters(serializers.Serializer[Any]):
+class SpanParameters(QueryParameters):
     """Which lines, from when to when. A device stands for its enabled ports."""
+
+    several = ("port", "device")
 
     port = IdsField(default=list)
     device = IdsField(default=list)
     start = TimeField()
     end = TimeField()
-
-    def to_internal_value(self, data: QueryDict) -> Any:
-        problems = {}
-        for name, values in data.lists():
-            if name not in self.fields and name != api_settings.URL_FORMAT_OVERRIDE:
-                problems[name] = [f"Is no parameter; allowed are {', '.join(self.fields)}."]
-            elif len(values) > 1 and not isinstance(self.fields.get(name), IdsField):
-                problems[name] = ["Is given more than once; only port and device may be."]
-            elif "" in values:
-                problems[name] = ["Is empty; give it a value or leave it out."]
-        if problems:
-            raise serializers.ValidationError(problems)
-        return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["start"] >= attrs["end"]:
@@ -90,7 +77,12 @@ class SpanParameters(serializers.Serializer[Any]):
 
 class SeriesParameters(SpanParameters):
     field = OneOf(list(QUANTITIES), default="active_power")
-    resolution = OneOf(RESOLUTIONS, default="auto")
+    resolution = OneOf(
+        RESOLUTIONS,
+        default="auto",
+        help_text="Where this one has too many rows for these lines and this span, a coarser one is answered: the "
+        "answer's resolution tells which.",
+    )
     max_points = serializers.IntegerField(
         default=2000,
         min_value=1,

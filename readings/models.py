@@ -175,6 +175,29 @@ class DirtyBucket(models.Model):
         return f"device {self.device_id}, minute {self.minute}"
 
 
+class DayZoneQuerySet(models.QuerySet["DayZone"]):
+    def stale(self) -> "DayZoneQuerySet":
+        """Those whose device has day rows of another zone than its own."""
+        return self.filter(models.Q(stale_from__isnull=False) | ~models.Q(zone=models.F("device__timezone")))
+
+
+class DayZone(models.Model):
+    """The zone that a device's day rows are made in. A device without one has day rows of its own zone, or none."""
+
+    device = models.OneToOneField(
+        Device, on_delete=models.CASCADE, db_constraint=False, primary_key=True, related_name="day_zone"
+    )
+    zone = models.CharField(max_length=64)
+    stale_from = models.BigIntegerField(
+        null=True, help_text="Days from here on, epoch ms, may still be of an earlier zone; null: none are."
+    )
+
+    objects = DayZoneQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"days of device {self.device_id} in {self.zone}"
+
+
 class Heartbeat(models.Model):
     """When a part of the product last said that it works, and what it counted."""
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from devices.models import Device, Port
 from readings.models import DeviceReading, DirtyBucket, PortReading
+from readings.periods import to_datetime
 from readings.quantities import ACTIVE_POWER
 
 ASSY = "ASY0398_V003.300_SN00001801"
@@ -44,6 +45,19 @@ def store_reading(
     first = (time_ms - max(window_ms, 1)) // MINUTE_MS * MINUTE_MS
     for minute in range(first, time_ms, MINUTE_MS):
         DirtyBucket.objects.get_or_create(device=device, minute=minute)
+
+
+def store_answer(device: Device, time_ms: int, window_ms: int, powers_w: Sequence[float | None]) -> None:
+    """The reading of an answer, and what the device keeps of its newest one."""
+    store_reading(device, time_ms, window_ms, powers_w)
+    numbers = device.ports.order_by("number").values_list("number", flat=True)
+    device.last_seen = to_datetime(time_ms)
+    device.last_answer = {
+        "time": time_ms, "address": device.address, "window_ms": window_ms,
+        "voltage": 230.0, "frequency": 50.0, "temperature": 25.5, "rssi": -60.0,
+        "ports": {str(number): {"active_power": power_w} for number, power_w in zip(numbers, powers_w, strict=False)},
+    }  # fmt: skip
+    device.save(update_fields=["last_seen", "last_answer"])
 
 
 def fixed_power(power_w: float) -> int:

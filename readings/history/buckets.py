@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Literal
 
@@ -31,7 +32,7 @@ class Grid:
         if bucket == "day":
             self.start_ms = periods.day_start(start_ms, zone)
             self.end_ms = periods.next_day_start(end_ms - 1, zone)
-            self._days = np.array([*periods.day_edges(self.start_ms, self.end_ms, zone), self.end_ms], dtype=np.int64)
+            self._days = _days(self.start_ms, self.end_ms, zone)
         else:
             self._step_ms = _STEP_MS[bucket]
             self.start_ms = start_ms // self._step_ms * self._step_ms
@@ -47,6 +48,14 @@ class Grid:
         if self.bucket == "day":
             return self._days[slots]
         return self.start_ms + slots * self._step_ms
+
+
+@lru_cache(maxsize=64)
+def _days(start_ms: int, end_ms: int, zone: str) -> IntArray:
+    """All local midnights from start to end. Five years of them take longer to find than their rollups to add up."""
+    days = np.array([*periods.day_edges(start_ms, end_ms, zone), end_ms], dtype=np.int64)
+    days.flags.writeable = False
+    return days
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ def _measured(points: Points) -> Points:
     points = points.where((points.weight > 0) & ~np.isnan(points.total))
     means = points.values()
     low, high = (np.where(np.isnan(extreme), means, extreme) for extreme in (points.low, points.high))
-    return Points(points.slot, points.weight, points.total, low, high)
+    return Points(points.slot, points.weight, points.recovered, points.total, low, high)
 
 
 def _from_rollups(wanted: Wanted, dirty: DeviceMinutes) -> Iterator[tuple[int, Points]]:
@@ -87,41 +96,47 @@ def _from_rollups(wanted: Wanted, dirty: DeviceMinutes) -> Iterator[tuple[int, P
     source, grid = wanted.source, wanted.grid
     device_of = wanted.device_of()
     whole = source.between(source.table(grid.bucket), list(device_of), grid.start_ms, grid.end_ms)
-    rows = [_marked(wanted, whole, 0)]
-    rows += [_marked(wanted, part, 1) for part in unrolled.rollups_in(source, wanted.keys, dirty)]
+    rows = [_times(1, wanted, whole)]
+    rows += [_times(-1, wanted, part) for part in unrolled.rollups_in(source, wanted.keys, dirty)]
     for key, values in by_key(numbers(fetch(rows), 7)).items():
-        starts, weight, total, low, high, stale = values.T
-        sign = np.where(stale > 0, -1.0, 1.0)
-        points = Points(grid.slots(starts.astype(np.int64)), sign * weight, sign * total, low, high)
-        yield key, points.where((stale == 0) | np.isin(starts, dirty[device_of[key]]))
+        starts, weight, *others = values.T
+        points = Points(grid.slots(starts.astype(np.int64)), weight, *others)
+        # Some between the dirty minutes came along. Those without any measured time stay, and take nothing out.
+        yield key, points.where((weight >= 0) | np.isin(starts, dirty[device_of[key]]))
 
 
-def _marked(wanted: Wanted, part: Rows, stale: int) -> Rows:
+def _times(factor: Literal[1, -1], wanted: Wanted, part: Rows) -> Rows:
+    """The rollups as the columns of points, their sums times a factor."""
     name = wanted.quantity.name
     total: Combinable = F("positive_energy") - F("negative_energy")
     if wanted.quantity != ACTIVE_POWER:
         total = F(f"{name}_sum")
     measured_ms = F("covered_ms") + F("recovered_ms")
-    extremes = (f"{name}_min__fixed", f"{name}_max__fixed")
-    return part.values_list(wanted.source.key, "start", measured_ms, total, *extremes, Value(stale))
+    sums: tuple[Combinable, ...] = (measured_ms, F("recovered_ms"), total)
+    if factor < 0:
+        sums = tuple(Value(0) - part_of_sum for part_of_sum in sums)
+    return part.values_list(wanted.source.key, "start", *sums, f"{name}_min__fixed", f"{name}_max__fixed")
 
 
 def _from_readings(wanted: Wanted, dirty: DeviceMinutes, now_ms: int) -> Iterator[tuple[int, Points]]:
     """What the readings say about the dirty minutes."""
-    columns = (wanted.source.key, "time", "window_ms", f"{wanted.quantity.name}__fixed")
+    columns = (wanted.source.key, "time", "window_ms", "recovered", f"{wanted.quantity.name}__fixed")
     device_of = wanted.device_of()
     for rows in unrolled.readings_in(wanted.source, wanted.keys, dirty, columns, now_ms=now_ms):
         for key, table in by_key(numbers(rows, len(columns))).items():
             minutes = dirty[device_of[key]]
-            times, windows = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-            yield key, _shares(times, windows, table[:, 2], minutes, wanted.grid)
-            yield key, _extremes(times, table[:, 2], minutes, wanted.grid)
+            yield key, _shares(table, minutes, wanted.grid)
+            yield key, _extremes(table[:, 0].astype(np.int64), table[:, 3], minutes, wanted.grid)
 
 
-def _shares(times: IntArray, windows: IntArray, values: FloatArray, minutes: IntArray, grid: Grid) -> Points:
+def _shares(table: FloatArray, minutes: IntArray, grid: Grid) -> Points:
+    """What each reading (time, window, recovered, value) has of each of the minutes."""
+    times, windows = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     reading, minute, overlap = unrolled.overlaps(times, windows, minutes, minutes + MINUTE_MS)
+    recovered, values = table[reading, 2], table[reading, 3]
     unknown = np.full(len(reading), np.nan)
-    return Points(grid.slots(minutes[minute]), overlap.astype(float), values[reading] * overlap, unknown, unknown)
+    slots = grid.slots(minutes[minute])
+    return Points(slots, overlap.astype(float), recovered * overlap, values * overlap, unknown, unknown)
 
 
 def _extremes(times: IntArray, values: FloatArray, minutes: IntArray, grid: Grid) -> Points:
@@ -129,4 +144,5 @@ def _extremes(times: IntArray, values: FloatArray, minutes: IntArray, grid: Grid
     ended = (times - 1) // MINUTE_MS * MINUTE_MS
     inside = np.isin(ended, minutes)
     values = values[inside]
-    return Points(grid.slots(ended[inside]), np.zeros(len(values)), np.full(len(values), np.nan), values, values)
+    nothing = np.zeros(len(values))
+    return Points(grid.slots(ended[inside]), nothing, nothing, np.full(len(values), np.nan), values, values)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from django.db.models import OuterRef, Subquery, Value
@@ -13,13 +13,15 @@ from readings import periods
 from readings.history import unrolled
 from readings.history.rows import PORTS, Rows, Table, fetch, integers, time_zones
 from readings.history.thinning import IntArray
-from readings.models import PortDay, PortHour, PortMinute, PortReading
+from readings.models import DayZone, PortDay, PortHour, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS
 from readings.quantities import ENERGY_PER_KWH
 
 EnergyBucket = Literal["total", "hour", "day", "month"]
 
 PORTS_AT_ONCE = 48  # SQLite takes 500 parts of a statement, and each device can need eight
+BUCKETS_AT_ONCE = 30
+_SHORTEST_DAY_MS = 22 * HOUR_MS
 READINGS_AT_MOST = 5_000_000
 _COVERED, _RECOVERED, _POSITIVE, _NEGATIVE = range(4)
 _ROLLUP_COLUMNS = ("port_id", "start", "covered_ms", "recovered_ms", "positive_energy", "negative_energy")
@@ -67,29 +69,61 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
     the last bucket. A bucket without any measurement has its row too. An end off the minute is answered from readings,
     or pro rata of the minute once its readings are gone. Minutes that wait for their rollup are answered from readings.
     """
-    zones = time_zones(port.device_id for port in ports)
-    answered: dict[int, list[PortEnergy]] = {}
-    for zone in sorted(set(zones.values())):
-        of_zone = [port for port in ports if zones[port.device_id] == zone]
-        for begin in range(0, len(of_zone), PORTS_AT_ONCE):
-            sheet = _Sheet(of_zone[begin : begin + PORTS_AT_ONCE], start_ms, end_ms, bucket, zone)
-            _fill(sheet, now_ms)
-            answered.update(sheet.answer(now_ms))
+    zones = _zones(ports)
+    made = _made_days(zones) if bucket != "hour" and end_ms - start_ms >= _SHORTEST_DAY_MS else set(zones)
+    answered: dict[int, list[PortEnergy]] = {port.pk: [] for port in ports}
+    for days in sorted({_Days(zone, device_id in made) for device_id, zone in zones.items()}):
+        same = [p for p in dict.fromkeys(ports) if (zones[p.device_id], p.device_id in made) == days]
+        for begin in range(0, len(same), PORTS_AT_ONCE):
+            for span in _spans(start_ms, end_ms, bucket, days):
+                sheet = _Sheet(same[begin : begin + PORTS_AT_ONCE], *span, bucket, days)
+                _fill(sheet, now_ms)
+                for port_id, rows in sheet.answer(now_ms):
+                    answered[port_id] += rows
     return [row for port in ports for row in answered[port.pk]]
+
+
+class _Days(NamedTuple):
+    """The time zone of a device's days, and whether its day rows are all made in it."""
+
+    zone: str
+    made: bool
+
+
+def _spans(start_ms: int, end_ms: int, bucket: EnergyBucket, days: _Days) -> list[tuple[int, int]]:
+    """The span in parts that one statement can answer: without day rows each bucket needs some of its own."""
+    if days.made:
+        return [(start_ms, end_ms)]
+    buckets = periods.buckets(start_ms, end_ms, bucket, days.zone)
+    parts = [buckets[first : first + BUCKETS_AT_ONCE] for first in range(0, len(buckets), BUCKETS_AT_ONCE)]
+    return [(part[0][0], part[-1][1]) for part in parts]
+
+
+def _zones(ports: Sequence[Port]) -> dict[int, str]:
+    """The time zones by device; asked for only where a port was read without its device."""
+    known = {port.device_id: port.device.timezone for port in ports if "device" in port._state.fields_cache}
+    others = {port.device_id for port in ports} - set(known)
+    return {**known, **time_zones(others)} if others else known
+
+
+def _made_days(zones: dict[int, str]) -> set[int]:
+    """The devices whose day rows are all made in these zones; right after a change of zone they are not yet."""
+    marks = DayZone.objects.filter(device__in=zones).values_list("device_id", "zone", "stale_from")
+    return set(zones) - {pk for pk, zone, stale_from in marks if zone != zones[pk] or stale_from is not None}
 
 
 class _Sheet:
     """Measured time and energy of ports that share a time zone, by port, bucket and column."""
 
-    def __init__(self, ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket, zone: str) -> None:
+    def __init__(self, ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket, days: _Days) -> None:
         self.ports = ports
         self.start_ms, self.end_ms = start_ms, end_ms
-        self.bucket, self.zone = bucket, zone
+        self.bucket, self.days = bucket, days
         self.ids = np.unique([port.pk for port in ports])
         self.keys: dict[int, list[int]] = {}
         for port in ports:
             self.keys.setdefault(port.device_id, []).append(port.pk)
-        self.buckets = periods.buckets(start_ms, end_ms, bucket, zone)
+        self.buckets = periods.buckets(start_ms, end_ms, bucket, days.zone)
         self.starts = np.array([start for start, _ in self.buckets], dtype=np.int64)
         self.sums = np.zeros((len(self.ids), len(self.buckets), 4), dtype=np.int64)
 
@@ -145,10 +179,7 @@ def _fill(sheet: _Sheet, now_ms: int) -> None:
 def _rollups(sheet: _Sheet, single: dict[int, IntArray]) -> tuple[IntArray, IntArray]:
     """The rows to sum, and the rows of single minutes, all of one moment so that they agree with each other."""
     ids = sheet.ids.tolist()
-    summed = [
-        PORTS.between(table, ids, start, end)
-        for table, start, end in _whole(sheet.start_ms, sheet.end_ms, sheet.bucket, sheet.zone)
-    ]
+    summed = [PORTS.between(table, ids, start, end) for table, start, end in _whole(sheet)]
     apart = unrolled.rollups_in(PORTS, sheet.keys, single)
     rows = integers(
         fetch([_marked(part, 0) for part in summed] + [_marked(part, 1) for part in apart]), len(_ROLLUP_COLUMNS) + 1
@@ -160,11 +191,18 @@ def _marked(part: Rows, mark: int) -> Rows:
     return part.values_list(*_ROLLUP_COLUMNS, Value(mark))
 
 
-def _whole(start_ms: int, end_ms: int, bucket: EnergyBucket, zone: str) -> list[tuple[Table, int, int]]:
-    """The whole days, hours and minutes that make up a span, none of them across an edge of the buckets."""
-    if bucket == "hour":
+def _whole(sheet: _Sheet) -> list[tuple[Table, int, int]]:
+    """The whole days, hours and minutes that make up a span, none of them across an edge of the buckets.
+
+    Right after a change of time zone the day rows are still of another zone: then hours take their place.
+    """
+    start_ms, end_ms = sheet.start_ms, sheet.end_ms
+    if sheet.bucket == "hour":
         return _whole_hours(start_ms, end_ms)
-    first, last = periods.next_day_start(start_ms - 1, zone), periods.day_start(end_ms, zone)
+    if not sheet.days.made:
+        return [part for edges in sheet.buckets for part in _whole_hours(*edges)]
+    first = periods.next_day_start(start_ms - 1, sheet.days.zone)
+    last = periods.day_start(end_ms, sheet.days.zone)
     if first > last:
         return _whole_hours(start_ms, end_ms)
     days: list[tuple[Table, int, int]] = [(PortDay, first, last)] if first < last else []

@@ -25,8 +25,6 @@ Row = tuple[Any, ...]
 Rows = models.QuerySet[Any, Any]
 Table = type[models.Model]
 
-ROWS_AT_MOST = 300_000
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -101,11 +99,6 @@ def by_key(table: FloatArray) -> dict[int, FloatArray]:
 def more_than(at_most: int, rows: Rows) -> bool:
     """Whether these are more rows than that; never looks at more than one beyond."""
     return rows[: at_most + 1].count() > at_most
-
-
-def too_many(rows: Rows, *, expected: float) -> bool:
-    """Whether these are more rows than one question may read; counted only where so many are to be expected."""
-    return expected > ROWS_AT_MOST and more_than(ROWS_AT_MOST, rows)
 
 
 def time_zones(device_ids: Iterable[int]) -> dict[int, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from django.conf import settings
@@ -10,7 +9,8 @@ from django.conf import settings
 from devices.models import Device, Port
 from devices.querysets import silence_limit
 from readings.history.buckets import Bucket, Grid, Wanted, points_of
-from readings.history.rows import DEVICES, PORTS, Rows, Source, by_key, fetch, numbers, time_zones, too_many
+from readings.history.levels import STEP_MS, Asked, Extent, Resolution, level_for
+from readings.history.rows import DEVICES, PORTS, Source, by_key, fetch, numbers, time_zones
 from readings.history.thinning import (
     BoolArray,
     FloatArray,
@@ -21,21 +21,19 @@ from readings.history.thinning import (
     slots_per_point,
     with_gaps,
 )
-from readings.periods import HOUR_MS, MINUTE_MS
 from readings.quantities import Quantity
-
-Resolution = Literal["second", "minute", "hour", "day"]
 
 MAX_POINTS = 2000
 DEVICES_AT_ONCE = 40
 TOUCH_MS = 1000
-_LADDER: tuple[Resolution, ...] = ("second", "minute", "hour", "day")
-_STEP_MS: dict[Bucket, int] = {"minute": MINUTE_MS, "hour": HOUR_MS, "day": 24 * HOUR_MS}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points in order of time (epoch ms) in the quantity's unit; NaN is a gap. ``port_id`` is None for a device."""
+    """Points in order of time (epoch ms) in the quantity's unit; NaN is a gap. ``port_id`` is None for a device.
+
+    ``recovered`` tells the points of which more time lies in recovered windows than was measured normally.
+    """
 
     device_id: int
     port_id: int | None
@@ -43,12 +41,13 @@ class Line:
     values: FloatArray
     minimum: FloatArray
     maximum: FloatArray
+    recovered: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """``resolution`` names what was read. ``step_ms`` is the time from point to point (a day counts as 24 h); it is
-    None for readings as they came.
+    """``resolution`` names what was read, which can be finer than the points are far apart: ``step_ms`` is the time
+    from point to point (a day counts as 24 h). It is None for readings as they came.
     """
 
     resolution: Resolution
@@ -66,21 +65,24 @@ def series(  # noqa: PLR0913  (a question has these parts, and callers name them
     end_ms: int,
     *,
     now_ms: int,
-    resolution: Resolution | Literal["auto"] = "auto",
+    resolution: Asked = "auto",
     max_points: int = MAX_POINTS,
 ) -> Series:
     """What these ports (or devices, for a device's quantity) measured in [start_ms, end_ms).
 
     ``second`` gives readings as they came; the others give every bucket that the span touches, by its start: its
     weighted mean, its lowest and its highest reading (the mean, where no reading ended in the bucket). Minutes that
-    wait for their rollup are computed from readings. A gap is one NaN. ``auto`` is the finest resolution whose points
-    fit in max_points. A resolution with more rows than can be read at once (300,000) gives way to the next coarser
-    one; lines with more than max_points are thinned: mean, minimum and maximum of equal slices.
+    wait for their rollup are computed from readings. A gap is one NaN.
+
+    No question is refused, and none reads much: a resolution with too many rows for these lines and this span gives
+    way to a coarser one, and ``auto`` takes the one that suits both (``levels.level_for``). Lines with more than
+    max_points are thinned: mean, minimum and maximum of equal slices, so that a spike of one second is always seen.
     """
     if any(isinstance(line, Port) != (quantity.of == "port") for line in lines):
         raise ValueError(f"{quantity.name} is measured per {quantity.of}: ask for {quantity.of}s")
     question = _Question(lines, quantity, start_ms, end_ms, now_ms, max_points)
-    chosen = question.bearable(question.finest_that_fits() if resolution == "auto" else resolution)
+    extent = Extent(len(question.keys), end_ms - start_ms, max_points, 1000 * settings.CT6_PERIOD)
+    chosen = level_for(extent, resolution)
     if chosen != "second":
         return question.by_bucket(chosen)
     answer = question.as_they_came()
@@ -97,7 +99,7 @@ def _has_points(answer: Series) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """A line in stored integers, gaps marked: times, then mean, lowest and highest."""
+    """A line in stored integers, gaps marked: times, then mean, lowest, highest and the recovered share."""
 
     times: IntArray
     columns: tuple[FloatArray, ...]
@@ -120,26 +122,6 @@ class _Question:
     def keys(self) -> list[int]:
         return sorted({line.pk for line in self.lines})
 
-    def finest_that_fits(self) -> Resolution:
-        return next((step for step in _LADDER if self._expected(step) <= self.max_points), "day")
-
-    def bearable(self, resolution: Resolution) -> Resolution:
-        """This resolution, or the first coarser one that is not too much to read."""
-        for step in _LADDER[_LADDER.index(resolution) : -1]:
-            if not too_many(self._rows(step), expected=self._expected(step) * len(self.keys)):
-                return step
-        return "day"
-
-    def _expected(self, resolution: Resolution) -> float:
-        step_ms = _STEP_MS[resolution] if resolution != "second" else 1000 * settings.CT6_PERIOD
-        return (self.end_ms - self.start_ms) / step_ms
-
-    def _rows(self, resolution: Resolution) -> Rows:
-        if resolution != "second":
-            return self.source.between(self.source.table(resolution), self.keys, self.start_ms, self.end_ms)
-        readings = self.source.rows(self.source.reading, self.keys)
-        return readings.filter(time__gte=self.start_ms, time__lt=self.end_ms)
-
     def by_bucket(self, bucket: Bucket) -> Series:
         points: dict[int, Points] = {}
         grids: dict[int, Grid] = {}
@@ -150,7 +132,7 @@ class _Question:
             grids.update(dict.fromkeys(found, grid))
         first, slots = slots_per_point([of_line.slot for of_line in points.values()], self.max_points)
         drawn = {key: _by_slice(of_line, grids[key], first, slots) for key, of_line in points.items()}
-        return self._series(bucket, _STEP_MS[bucket] * slots, drawn)
+        return self._series(bucket, STEP_MS[bucket] * slots, drawn)
 
     def _portions(self, bucket: Bucket) -> Iterator[tuple[str, dict[int, list[int]]]]:
         """The keys by device, in portions that one statement can take and whose buckets have the same edges."""
@@ -166,8 +148,11 @@ class _Question:
                 yield zone, {device_id: keys[device_id] for device_id in devices[begin : begin + DEVICES_AT_ONCE]}
 
     def as_they_came(self) -> Series:
-        columns = (self.source.key, "time", "window_ms", f"{self.quantity.name}__fixed")
-        rows = fetch([self._rows("second").values_list(*columns)])
+        columns = (self.source.key, "time", "window_ms", "recovered", f"{self.quantity.name}__fixed")
+        rows_of_span = self.source.rows(self.source.reading, self.keys).filter(
+            time__gte=self.start_ms, time__lt=self.end_ms
+        )
+        rows = fetch([rows_of_span.values_list(*columns)])
         readings = {key: _Readings.of(table) for key, table in by_key(numbers(rows, len(columns))).items()}
         if all(len(of_line) <= self.max_points for of_line in readings.values()):
             return self._series("second", None, {key: of_line.drawn() for key, of_line in readings.items()})
@@ -182,12 +167,12 @@ class _Question:
 
     def _line(self, line: Port | Device, drawn: _Drawn | None) -> Line:
         none = np.empty(0)
-        times, columns = (drawn.times, drawn.columns) if drawn else (none.astype(np.int64), (none, none, none))
-        values, minimum, maximum = (column / self.quantity.scale for column in columns)
+        times, columns = (drawn.times, drawn.columns) if drawn else (none.astype(np.int64), (none,) * 4)
+        values, minimum, maximum = (column / self.quantity.scale for column in columns[:3])
         if isinstance(line, Port) and line.reversed and self.quantity.flips:
             values, minimum, maximum = 0.0 - values, 0.0 - maximum, 0.0 - minimum  # 0 stays 0, not -0
         port_id = line.pk if isinstance(line, Port) else None
-        return Line(_device_id(line), port_id, times, values, minimum, maximum)
+        return Line(_device_id(line), port_id, times, values, minimum, maximum, columns[3] > 0.5)
 
 
 def _device_id(line: Port | Device) -> int:
@@ -199,7 +184,11 @@ def _by_slice(points: Points, grid: Grid, first: int, slots: int) -> _Drawn:
     points = merged(Points((points.slot - first) // slots, *points.measured))
     after = np.flatnonzero(np.diff(points.slot) > 1)
     times, gap_times = (grid.starts(first + slice_ * slots) for slice_ in (points.slot, points.slot[after] + 1))
-    return _Drawn(*with_gaps(times, (points.values(), points.low, points.high), after, gap_times))
+    return _Drawn(*with_gaps(times, _columns(points), after, gap_times))
+
+
+def _columns(points: Points) -> tuple[FloatArray, ...]:
+    return points.values(), points.low, points.high, points.recovered_shares()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +198,18 @@ class _Readings:
     times: IntArray
     windows: IntArray
     values: FloatArray
+    recovered: FloatArray
     broken: BoolArray
 
     @classmethod
     def of(cls, table: FloatArray) -> "_Readings":
-        known = np.flatnonzero(~np.isnan(table[:, 2]))
+        known = np.flatnonzero(~np.isnan(table[:, 3]))
         times, windows = table[known, 0].astype(np.int64), table[known, 1].astype(np.int64)
+        recovered, values = table[known, 2], table[known, 3]
         apart, windows_after = np.diff(times), windows[1:]
         silent = apart > silence_limit().total_seconds() * 1000
         untouched = np.where(windows_after > 0, apart - windows_after > TOUCH_MS, silent)
-        return cls(times, windows, table[known, 2], untouched | (np.diff(known) > 1))
+        return cls(times, windows, values, recovered, untouched | (np.diff(known) > 1))
 
     def __len__(self) -> int:
         """How many points they make, gaps included."""
@@ -227,14 +218,14 @@ class _Readings:
     def drawn(self) -> _Drawn:
         after = np.flatnonzero(self.broken)
         halfway = (self.times[after] + self.times[after + 1]) // 2
-        return _Drawn(*with_gaps(self.times, (self.values,) * 3, after, halfway))
+        return _Drawn(*with_gaps(self.times, (*(self.values,) * 3, self.recovered), after, halfway))
 
     def thinned(self, first_ms: int, step_ms: int) -> _Drawn:
         """One point per slice; a gap shows where it leaves a slice empty (slow readings alone are no gap)."""
         slot = (self.times - first_ms) // step_ms
         weight = fair(slot, self.windows.astype(float))
-        points = merged(Points(slot, weight, weight * self.values, self.values, self.values))
+        points = merged(Points(slot, weight, weight * self.recovered, weight * self.values, self.values, self.values))
         last_of_slice = np.flatnonzero(np.diff(slot))
         after = np.flatnonzero((np.diff(points.slot) > 1) & self.broken[last_of_slice])
         times, gap_times = (first_ms + slice_ * step_ms for slice_ in (points.slot, points.slot[after] + 1))
-        return _Drawn(*with_gaps(times, (points.values(), points.low, points.high), after, gap_times))
+        return _Drawn(*with_gaps(times, _columns(points), after, gap_times))

@@ -14,12 +14,13 @@ BoolArray = NDArray[np.bool_]
 class Points:
     """What was measured by slot, a numbered piece of time: ``total`` is the sum of value x weight.
 
-    ``low`` and ``high`` are the extremes, NaN where no reading ended in the slot; so is ``total`` where nothing but
-    NULL was measured.
+    ``recovered`` is the part of the weight that lies in recovered windows. ``low`` and ``high`` are the extremes, NaN
+    where no reading ended in the slot; so is ``total`` where nothing but NULL was measured.
     """
 
     slot: IntArray
     weight: FloatArray
+    recovered: FloatArray
     total: FloatArray
     low: FloatArray
     high: FloatArray
@@ -32,13 +33,20 @@ class Points:
         return Points(self.slot[wanted], *measured)
 
     @property
-    def measured(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        return self.weight, self.total, self.low, self.high
+    def measured(self) -> tuple[FloatArray, ...]:
+        return self.weight, self.recovered, self.total, self.low, self.high
 
     def values(self) -> FloatArray:
         """The weighted means."""
+        return self._by_weight(self.total)
+
+    def recovered_shares(self) -> FloatArray:
+        """Which part of the weight, from 0 to 1, lies in recovered windows."""
+        return self._by_weight(self.recovered)
+
+    def _by_weight(self, amounts: FloatArray) -> FloatArray:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(self.weight > 0, self.total / self.weight, np.nan)
+            return np.where(self.weight > 0, amounts / self.weight, np.nan)
 
 
 def joined(parts: list[Points]) -> Points:
@@ -49,7 +57,7 @@ def joined(parts: list[Points]) -> Points:
 
 
 def merged(points: Points) -> Points:
-    """One point per slot: what has a total adds it and its weight, and the extremes are those of all.
+    """One point per slot: what has a total adds it and its weights, and the extremes are those of all.
 
     The points have to be in order of their slots.
     """
@@ -61,6 +69,7 @@ def merged(points: Points) -> Points:
     return Points(
         points.slot[first],
         np.add.reduceat(np.where(measured, points.weight, 0.0), first),
+        np.add.reduceat(np.where(measured, points.recovered, 0.0), first),
         np.where(np.logical_or.reduceat(measured, first), total, np.nan),
         np.fmin.reduceat(points.low, first),
         np.fmax.reduceat(points.high, first),

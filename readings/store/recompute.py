@@ -1,15 +1,16 @@
 """One transaction: some dirty minutes of some devices, and the hours and days above them, computed anew."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from devices.models import Device, Port
-from readings.models import DirtyBucket, Reading
-from readings.periods import HOUR_MS, floor_hour
+from readings.models import DayZone, DirtyBucket, Reading
+from readings.periods import HOUR_MS, day_start, floor_hour, next_day_start
+from readings.store import day_zones
 from readings.store.hours_and_days import forget, write_days, write_hours
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, ReadingRow
 from readings.store.minutes import minute_rows
@@ -32,7 +33,9 @@ def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int) 
         dirty = DirtyBucket.objects.filter(device__in=devices, minute__gte=start_ms, minute__lt=end_ms)
         if not dirty.delete()[0]:
             return False
-        for lines, zones in _locked_lines(devices):
+        locked = _locked_lines(devices)
+        day_zones.note_written(locked[-1][1])
+        for lines, zones in locked:
             for ids in _batches(sorted(zones)):
                 _write_minutes(lines, ids, start_ms, end_ms, late_ms)
                 write_hours(lines, ids, floor_hour(start_ms), floor_hour(end_ms + HOUR_MS - 1))
@@ -41,13 +44,43 @@ def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int) 
     return True
 
 
-def recompute_days(device: int, start_ms: int, end_ms: int) -> None:
-    """Compute the device's local days that [start_ms, end_ms) touches."""
+def recompute_stale_days(device: int, days: int) -> bool:
+    """Compute the next so many days that may be of an earlier zone anew; False when there are none left."""
     with transaction.atomic():
-        for lines, zones in _locked_lines([device]):
-            for ids in _batches(sorted(zones)):
-                for zone, same_days in _by_zone(ids, zones):
-                    write_days(lines, same_days, start_ms, end_ms, zone)
+        locked = _locked_lines([device])
+        zone = locked[-1][1].get(device)
+        mark = DayZone.objects.select_for_update().filter(device=device).first()
+        if zone is None or mark is None:
+            return False
+        since = mark.stale_from if mark.zone == zone else 0
+        if since is None:
+            return False
+        end = _write_some_days(locked, since, days, zone)
+        DayZone.objects.filter(device=device).update(zone=zone, stale_from=end)
+    return end is not None
+
+
+def _write_some_days(locked: Sequence[tuple[Lines, dict[int, str]]], since: int, days: int, zone: str) -> int | None:
+    """Write so many days, from the first at or after ``since`` that has rows; where they end, None when none has."""
+    # An hour that the midnight at ``since`` cuts begins before it.
+    found = [start for lines, ids in locked for start in _first_rows(lines, ids, floor_hour(since))]
+    if not found:
+        return None
+    start = end = max(since, day_start(min(found), zone))
+    for _ in range(days):
+        end = next_day_start(end, zone)
+    for lines, ids in locked:
+        for some in _batches(sorted(ids)):
+            write_days(lines, some, start, end, ZoneInfo(zone))
+    return end
+
+
+def _first_rows(lines: Lines, ids: Iterable[int], since: int) -> Iterator[int]:
+    """Where the first hour and the first day of each line begin. Line by line, since an index answers that at once."""
+    for table in (lines.hours, lines.days):
+        for line in ids:
+            rows = table._default_manager.filter(**{lines.key: line}, start__gte=since).order_by("start")
+            yield from rows.values_list("start", flat=True)[:1]
 
 
 def _locked_lines(devices: Sequence[int]) -> list[tuple[Lines, dict[int, str]]]:

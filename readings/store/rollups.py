@@ -16,9 +16,9 @@ from django.db.models import Count, Max, Min, QuerySet
 from devices.models import Device, Port
 from devices.querysets import silence_limit
 from readings.models import DeviceMinute, DeviceReading, DirtyBucket
-from readings.periods import MINUTE_MS, day_start, floor_minute, next_day_start
-from readings.store.lines import DEVICE_LINES, PORT_LINES
-from readings.store.recompute import recompute, recompute_days
+from readings.periods import MINUTE_MS, floor_minute
+from readings.store import day_zones
+from readings.store.recompute import recompute, recompute_stale_days
 
 Pause = Callable[[float], None]
 Progress = Callable[[int, int], None]
@@ -29,6 +29,7 @@ PORTS_PER_STEP = 200
 ANSWERS_PER_STEP = 2_000
 MINUTES_PER_STEP = 720
 DAYS_PER_STEP = 30
+STEPS_PER_TURN = 30
 MARKS_PER_STEP = 5_000
 PAUSE_S = 0.05
 
@@ -106,32 +107,20 @@ def rebuild(
 def rebuild_days(device: Device, *, pause: Pause = time.sleep) -> None:
     """Compute all day rows of a device anew, after its time zone has changed.
 
-    It goes from the oldest day on, so that there are day rows all the while; stopped, it must be called again.
+    It goes from the oldest day on, so that there are day rows all the while; stopped, ``rebuild_stale_days`` goes on.
     """
     zone = Device.objects.values_list("timezone", flat=True).get(pk=device.pk)
-    span = _hours_and_days(device)
-    if span is None:
-        return
-    start = day_start(span[0], zone)
-    while start <= span[1]:
-        end = start
-        for _ in range(DAYS_PER_STEP):
-            end = next_day_start(end, zone)
-        recompute_days(device.pk, start, end)
+    day_zones.mark_stale(device.pk, zone)
+    while recompute_stale_days(device.pk, DAYS_PER_STEP):
         _let_others_write(pause)
-        start = end
 
 
-def _hours_and_days(device: Device) -> tuple[int, int] | None:
-    """First and last start of the hour and day rows that a device and its ports have."""
-    starts: list[int] = []
-    ports = list(device.ports.values_list("pk", flat=True))
-    for lines, ids in ((PORT_LINES, ports), (DEVICE_LINES, [device.pk])):
-        for table in (lines.hours, lines.days):
-            rows = table._default_manager.filter(**{f"{lines.key}__in": ids})
-            found = rows.aggregate(first=Min("start"), last=Max("start"))
-            starts += [start for start in found.values() if start is not None]
-    return (min(starts), max(starts)) if starts else None
+def rebuild_stale_days(*, limit_steps: int = STEPS_PER_TURN, pause: Pause = time.sleep) -> None:
+    """Go on with the days that are not yet of their device's zone, wherever a rebuild was stopped or never began."""
+    for device in day_zones.stale_devices():
+        while limit_steps and recompute_stale_days(device, DAYS_PER_STEP):
+            limit_steps -= 1
+            _let_others_write(pause)
 
 
 def _mark(device: Device, start_ms: int, end_ms: int, pause: Pause) -> None:

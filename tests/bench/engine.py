@@ -4,7 +4,6 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import django
@@ -22,27 +21,12 @@ from readings.periods import HOUR_MS, MINUTE_MS, format_time  # noqa: E402
 from readings.quantities import ACTIVE_POWER  # noqa: E402
 from readings.store import rollups  # noqa: E402
 from tests.bench import ingest, signal  # noqa: E402
+from tests.bench.figures import ROUNDS, Figure, figure, median_s  # noqa: E402
+from tests.bench.plots import plot_figures  # noqa: E402
 
 UNITS = 500
-ROUNDS = 7
 DAY_MS = 24 * HOUR_MS
 NOW_MS = 1_795_305_600_000  # 2026-11-22 00:00 UTC
-
-Figure = dict[str, object]
-
-
-def figure(name: str, value: float, unit: str) -> Figure:
-    return {"name": name, "value": round(value, 3), "unit": unit}
-
-
-def median_s(action: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """The median of the seconds that an action takes, after one round that does not count."""
-    seconds = []
-    for _ in range(rounds + 1):
-        started = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds[1:])
 
 
 def ingest_figures(engine: str) -> list[Figure]:
@@ -78,7 +62,7 @@ def rollup_figures(engine: str) -> list[Figure]:
     return [figure(f"rollup_minute_{UNITS}_units_s_{engine}", statistics.median(seconds), "s")]
 
 
-def series_figures(engine: str) -> list[Figure]:
+def series_figures(engine: str, client: Client) -> list[Figure]:
     """A day of minutes of six ports: in the verb, and through the API's whole request."""
     device = Device.objects.order_by("pk")[0]
     signal.store_minutes(device, NOW_MS - 2 * DAY_MS, NOW_MS - DAY_MS)
@@ -87,8 +71,6 @@ def series_figures(engine: str) -> list[Figure]:
     verb_s = median_s(
         lambda: history.series(ports, ACTIVE_POWER, start, end, now_ms=NOW_MS, resolution="minute"), rounds=15
     )
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(User.objects.create_superuser("bench"), backend="django.contrib.auth.backends.ModelBackend")
     parameters: dict[str, str | int] = {
         "device": device.pk,
         "start": format_time(start),
@@ -109,7 +91,11 @@ def series_figures(engine: str) -> list[Figure]:
 
 def main(engine: str, result: Path) -> None:
     call_command("migrate", verbosity=0)
-    figures = ingest_figures(engine) + rollup_figures(engine) + series_figures(engine)
+    figures = ingest_figures(engine) + rollup_figures(engine)
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.create_superuser("bench"), backend="django.contrib.auth.backends.ModelBackend")
+    figures += series_figures(engine, client)
+    figures += plot_figures(engine, client, Device.objects.order_by("pk")[1], NOW_MS - DAY_MS)
     result.write_text(json.dumps(figures))
 
 

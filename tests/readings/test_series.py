@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from devices.models import Device, Port
 from readings import history
 from readings.history import Line, Resolution, Series
-from readings.models import DirtyBucket, PortHour, PortMinute, PortReading
+from readings.models import DirtyBucket, PortHour, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS, day_edges, parse_time
 from readings.quantities import (
     ACTIVE_POWER,
@@ -60,6 +60,7 @@ def offsets(line: Line, since_ms: int = NOON) -> list[int]:
 def equal(one: Series, other: Series) -> bool:
     return all(
         np.array_equal(mine.times, theirs.times)
+        and np.array_equal(mine.recovered, theirs.recovered)
         and all(
             np.allclose(getattr(mine, name), getattr(theirs, name), rtol=0, atol=1e-9, equal_nan=True)
             for name in ("values", "minimum", "maximum")
@@ -100,7 +101,7 @@ def test_a_gap_is_one_null_between_windows_that_do_not_touch() -> None:
 def test_a_long_window_that_touches_is_no_gap() -> None:
     device = make_device(ports=["Grid"])
     store(device, [Answer(NOON, 1000, (10,)), Answer(NOON + HOUR_MS, HOUR_MS, (20,), recovered=True)])
-    assert shown(ask(device, NOON, NOON + DAY_MS, "second").lines[0].values) == [1.0, 2.0]
+    assert shown(ask(device, NOON, NOON + 2 * HOUR_MS, "second").lines[0].values) == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(("silence_ms", "gap"), [(9000, False), (10_000, False), (10_001, True)])
@@ -179,7 +180,7 @@ def test_a_bucket_that_the_span_touches_is_shown_whole() -> None:
 def test_dirty_and_open_minutes_show_what_their_rollups_will_say(name: str) -> None:
     device = make_device(ports=["Grid", "Solar"], timezone="Asia/Kathmandu")
     answers = [
-        Answer(NOON + index * 131_000, 131_000, (index * 77 % 5000 - 2000, None if index % 5 else index))
+        Answer(NOON + index * 131_000, 131_000, (index * 77 % 5000 - 2000, None if index % 5 else index), index % 7 < 3)
         for index in range(1, 900)
     ]
     late = answers[60:70] + answers[480:483]
@@ -201,6 +202,7 @@ def test_dirty_and_open_minutes_show_what_their_rollups_will_say(name: str) -> N
     assert not DirtyBucket.objects.exists()
     after = by_resolution()
     assert min(sum(len(line.times) for line in found.lines) for found in after) > 1
+    assert any(line.recovered.any() for line in after[0].lines)
     assert list(map(equal, before, after)) == [True] * 3
 
 
@@ -219,6 +221,51 @@ def test_hours_and_days_have_the_mean_of_their_energy() -> None:
         for start, end_ms, value in zip(line.times.tolist(), ends, line.values, strict=True):
             covered, _, positive, negative = amounts(answers, 0, start, end_ms)
             assert value == pytest.approx((positive - negative) / covered / 10)
+
+
+# --- Recovered spans -------------------------------------------------------------------------------------------
+def test_seconds_tell_which_of_them_are_recovered_and_gaps_are_not() -> None:
+    device = make_device(ports=["Grid"])
+    store(device, [
+        Answer(NOON + 1000, 1000, (10,)),
+        Answer(NOON + 9000, 8000, (20,), recovered=True),
+        Answer(NOON + 30_000, 1000, (30,), recovered=True),
+    ])  # fmt: skip
+    (line,) = ask(device, NOON, NOON + MINUTE_MS, "second").lines
+    assert shown(line.values) == [1.0, 2.0, None, 3.0]
+    assert line.recovered.tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("rolled_up", [True, False], ids=["rolled up", "readings only"])
+def test_a_bucket_is_recovered_when_more_of_it_was_recovered_than_measured(rolled_up: bool) -> None:
+    device = make_device(ports=["Grid"])
+    store(device, [
+        Answer(NOON + 30_000, 30_000, (10,)),
+        Answer(NOON + 60_000, 30_000, (10,), recovered=True),
+        Answer(NOON + 89_000, 29_000, (10,)),
+        Answer(NOON + 120_000, 31_000, (10,), recovered=True),
+        Answer(NOON + 240_000, 60_000, (10,)),
+    ])  # fmt: skip
+    if rolled_up:
+        roll_up(LONG_AFTER)
+    (line,) = ask(device, NOON, NOON + HOUR_MS, "minute").lines
+    assert shown(line.values) == [1.0, 1.0, None, 1.0]
+    assert line.recovered.tolist() == [False, True, False, False]
+    (hour,) = ask(device, NOON, NOON + HOUR_MS, "hour").lines
+    assert hour.recovered.tolist() == [False]
+
+
+def test_a_thinned_slice_is_recovered_by_its_time_and_not_by_its_readings() -> None:
+    device = make_device(ports=["Grid"])
+    store(device, [
+        *steady(NOON, NOON + 100_000, 1000, 10),
+        Answer(NOON + 400_000, 300_000, (10,), recovered=True),
+        *steady(NOON + 400_000, NOON + 600_000, 1000, 10),
+    ])  # fmt: skip
+    (line,) = ask(device, NOON, NOON + HOUR_MS, "second", max_points=2).lines
+    assert line.recovered.tolist() == [False, True]
+    (line,) = ask(device, NOON, NOON + HOUR_MS, "minute", max_points=1).lines
+    assert line.recovered.tolist() == [False]
 
 
 # --- Directions and devices --------------------------------------------------------------------------------------
@@ -277,17 +324,15 @@ def test_every_line_asked_for_is_there_in_the_order_asked_for() -> None:
     ("length_ms", "max_points", "resolution"),
     [
         (30 * MINUTE_MS, 2000, "second"),
-        (2000 * 1000, 2000, "second"),
-        (2000 * 1000 + 1, 2000, "minute"),
         (DAY_MS, 2000, "minute"),
-        (2 * DAY_MS, 2000, "hour"),
+        (7 * DAY_MS, 2000, "minute"),
         (80 * DAY_MS, 2000, "hour"),
-        (90 * DAY_MS, 2000, "day"),
+        (365 * DAY_MS, 2000, "day"),
         (DAY_MS, 24, "hour"),
         (DAY_MS, 1, "day"),
     ],
 )
-def test_auto_is_the_finest_that_fits(length_ms: int, max_points: int, resolution: Asked) -> None:
+def test_auto_reads_the_level_of_its_rule(length_ms: int, max_points: int, resolution: Asked) -> None:
     device = make_device(ports=["Grid"])
     store(device, steady(NOON, NOON + MINUTE_MS, 1000, 1))
     found = ask(device, NOON, NOON + length_ms, "auto", max_points=max_points)
@@ -306,21 +351,24 @@ def test_auto_shows_minutes_where_the_readings_are_gone() -> None:
     assert ask(device, NOON + DAY_MS, NOON + DAY_MS + MINUTE_MS).resolution == "second"
 
 
-def test_too_many_rows_give_way_to_the_next_coarser_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("readings.history.rows.ROWS_AT_MOST", 500)
+def test_too_many_rows_give_way_to_a_coarser_level() -> None:
     device = make_device(ports=["a", "b"])
     store(device, steady(NOON, NOON + 5 * HOUR_MS, 10_000, 10, 20))
     roll_up(LONG_AFTER)
-    questions: list[tuple[Resolution, int, Resolution]] = [
-        ("second", NOON + HOUR_MS, "minute"),  # 720 readings, 120 minutes
-        ("second", NOON + 2500 * 1000, "second"),  # 5,000 could be, 498 are
-        ("second", NOON + 5 * HOUR_MS, "hour"),
-        ("minute", NOON + 5 * HOUR_MS, "hour"),
-        ("minute", NOON + 4 * HOUR_MS, "minute"),
-        ("hour", NOON + 5 * HOUR_MS, "hour"),
+    questions: list[tuple[Asked, int, Resolution]] = [
+        ("second", 2 * HOUR_MS, "second"),
+        ("second", 5 * HOUR_MS, "minute"),
+        ("second", 30 * DAY_MS, "hour"),
+        ("second", 365 * DAY_MS, "day"),
+        ("minute", 365 * DAY_MS, "day"),
+        ("hour", 365 * DAY_MS, "hour"),
     ]
-    for asked, end, used in questions:
-        assert ask(device, NOON, end, asked).resolution == used
+    for asked, length_ms, used in questions:
+        found = history.series(
+            list(device.ports.all()), ACTIVE_POWER, NOON, NOON + length_ms, now_ms=LONG_AFTER, resolution=asked
+        )
+        assert found.resolution == used
+        assert [np.nanmean(line.values) for line in found.lines] == pytest.approx([1.0, 2.0])
 
 
 def test_future_and_empty_spans_have_lines_without_points() -> None:
@@ -342,7 +390,8 @@ def test_no_line_ever_has_more_points_than_asked_for(resolution: Asked, max_poin
         *steady(NOON, NOON + 20 * MINUTE_MS, 1000, 10, 20),
         *steady(NOON + HOUR_MS, NOON + 40 * HOUR_MS, 300_000, 10, None),
     ])  # fmt: skip
-    found = ask(device, NOON - DAY_MS, NOON + 10 * DAY_MS, resolution, max_points=max_points)
+    length_ms = 2 * HOUR_MS if resolution == "second" else 5 * DAY_MS
+    found = ask(device, NOON - HOUR_MS, NOON - HOUR_MS + length_ms, resolution, max_points=max_points)
     assert found.resolution == resolution
     for line, value in zip(found.lines, (1.0, 2.0), strict=True):
         assert 0 < len(line.times) <= max_points
@@ -367,25 +416,37 @@ def test_a_spike_of_one_second_is_in_the_extremes_of_its_slice(resolution: Asked
     assert line.values.mean() == pytest.approx(energy / 10 / len(answers), rel=1e-3)
 
 
-def test_a_year_of_minutes_keeps_a_spike_of_one_second() -> None:
-    device = make_device(ports=["Grid"])
-    port = device.ports.get()
-    columns = {"samples": 60, "covered_ms": 60_000, "recovered_ms": 0, "negative_energy": 0}
-    power = {"active_power_min": 100.0, "active_power_max": 100.0}
-    PortMinute.objects.bulk_create(
-        [
-            PortMinute(port=port, start=NOON + index * MINUTE_MS, positive_energy=60_000_000, **columns, **power)
-            for index in range(0, 525_600, 60)
-        ],
-        batch_size=2000,
-    )
-    PortMinute.objects.filter(port=port, start=NOON + 60 * 4_321 * MINUTE_MS).update(active_power_max=9999.0)
-    found = ask(device, NOON, NOON + 365 * DAY_MS, "minute")
-    (line,) = found.lines
-    assert found.resolution == "minute"
-    assert len(line.times) <= 2000
-    assert line.maximum.max() == 9999.0
-    assert set(line.values.tolist()) == {100.0}
+@pytest.mark.parametrize(
+    ("length_ms", "asked", "read", "step_ms"),
+    [
+        (DAY_MS, "second", "minute", MINUTE_MS),
+        (7 * DAY_MS, "auto", "minute", 6 * MINUTE_MS),
+        (7 * DAY_MS, "minute", "minute", 6 * MINUTE_MS),
+        (30 * DAY_MS, "second", "hour", HOUR_MS),
+        (30 * DAY_MS, "auto", "hour", HOUR_MS),
+        (365 * DAY_MS, "second", "day", DAY_MS),
+        (365 * DAY_MS, "auto", "day", DAY_MS),
+        (1826 * DAY_MS, "second", "day", DAY_MS),
+        (1826 * DAY_MS, "auto", "day", DAY_MS),
+    ],
+)
+def test_a_spike_of_one_second_is_seen_in_any_span(
+    length_ms: int, asked: Asked, read: Resolution, step_ms: int
+) -> None:
+    device = make_device()
+    answers = steady(NOON, NOON + HOUR_MS, 60_000, *(10,) * 6)
+    answers.insert(31, Answer(answers[30].time + 1000, 1000, (99_999,) * 6))
+    answers[32] = Answer(answers[32].time, 59_000, (10,) * 6)
+    edges = [Answer(at, MINUTE_MS, (10,) * 6) for at in (NOON - length_ms + HOUR_MS, NOON + length_ms - HOUR_MS)]
+    store(device, [edges[0], *answers, edges[1]])
+    roll_up(LONG_AFTER)
+    start = NOON - length_ms // 2
+    found = ask(device, start, start + length_ms, asked)
+    assert found.resolution == read
+    assert found.step_ms is not None
+    assert found.step_ms <= step_ms
+    assert [line.maximum[np.isfinite(line.maximum)].max() for line in found.lines] == [9999.9] * 6
+    assert all(np.nanmax(line.values) < 9999.9 for line in found.lines)
 
 
 def test_slow_readings_are_no_gaps_when_thinned() -> None:

@@ -15,7 +15,7 @@ def points(
 ) -> Points:
     column = np.asarray(values, dtype=float)
     weight = np.ones(len(column)) if weights is None else np.asarray(weights, dtype=float)
-    return Points(np.asarray(slots), weight, column * weight, column, column)
+    return Points(np.asarray(slots), weight, np.zeros(len(column)), column * weight, column, column)
 
 
 def test_a_spike_of_one_second_survives_a_year_of_minutes() -> None:
@@ -38,14 +38,21 @@ def test_the_mean_of_a_slice_is_weighted() -> None:
 
 def test_what_has_no_total_weighs_nothing_but_its_extremes_count() -> None:
     known = points(np.array([5]), [10.0], [2.0])
-    unknown = Points(np.array([5]), np.array([8.0]), np.array([np.nan]), np.array([1.0]), np.array([99.0]))
+    unknown = Points(*(np.array([number]) for number in (5, 8.0, 8.0, np.nan, 1.0, 99.0)))
     thinned = merged(joined([unknown, known]))
     assert (thinned.weight.tolist(), thinned.values().tolist()) == ([2.0], [10.0])
+    assert thinned.recovered_shares().tolist() == [0.0]
     assert (thinned.low.tolist(), thinned.high.tolist()) == ([1.0], [99.0])
 
 
+def test_the_recovered_part_of_a_slice_is_weighted_too() -> None:
+    whole = points(np.array([0, 0, 1]), [1.0, 2.0, 3.0], [100.0, 300.0, 50.0])
+    part = Points(whole.slot, whole.weight, np.array([0.0, 300.0, 10.0]), whole.total, whole.low, whole.high)
+    assert merged(part).recovered_shares().tolist() == [0.75, 0.2]
+
+
 def test_nothing_at_all_has_no_mean() -> None:
-    unknown = Points(np.array([5]), np.array([8.0]), *(np.array([np.nan]) for _ in range(3)))
+    unknown = Points(np.array([5]), np.array([8.0]), np.zeros(1), *(np.array([np.nan]) for _ in range(3)))
     assert np.isnan(merged(unknown).values()).all()
 
 
