@@ -10,12 +10,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
+from dashboard import wall
+
 View = Callable[..., HttpResponseBase]
 _split_version: Callable[[str], tuple[str, bool]] = check_fingerprint
 
 
 def guarded(view: View, route_name: str = "", url_part: str = "", name: str = "") -> View:
-    """Wrap a view of django-plotly-dash (named in ``settings.PLOTLY_DASH``): logged-in users only.
+    """Wrap a view of django-plotly-dash (named in ``settings.PLOTLY_DASH``): for logged-in users, and for the pages of
+    wall displays, which stand for the viewer of their link and for nobody else.
 
     Callbacks of others get 401 instead of the login page's HTML, and the CSRF token that the wrapped view waives is
     asked for. The session is not saved: each callback would wait for the database's writer.
@@ -35,6 +38,12 @@ def guarded(view: View, route_name: str = "", url_part: str = "", name: str = ""
 
     @csrf_exempt  # by the middleware, so that a request without a session gets 401 and not 403
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if wall.HEADER in request.headers:
+            viewer = wall.viewer_of(request.headers[wall.HEADER])
+            if viewer is None:
+                return HttpResponse("This link was revoked.", status=410, content_type="text/plain")
+            request.user = viewer  # type: ignore[assignment]  # what the callbacks are handed as their user
+            return without_saving(request, *args, **kwargs)  # other sites can neither know nor send the header
         if not request.user.is_authenticated:
             return HttpResponse("Your session has ended. Log in again.", status=401, content_type="text/plain")
         return checked(request, *args, **kwargs)

@@ -1,145 +1,115 @@
-"""The tabs of the devices, the choice of the day, and what has to be said about them.
+"""The frame of the page: the tabs of the devices, what can be chosen, and what has to be said about a device.
 
 Every control is a component with the id ``{"control": NAME}``: the browser writes its value into the address as
-``NAME=value`` (static/dashboard/dashboard.js), and all else follows from the address.
+``NAME=value`` (static/dashboard/plot.js), and all else follows from the address.
 """
 
 import json
 from collections.abc import Sequence
-from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import dash_mantine_components as dmc
-from dash import ALL, ClientsideFunction, Input, Output, State, dcc, html
+from dash import ALL, ClientsideFunction, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
-from django.urls import reverse
 from plotly.utils import PlotlyJSONEncoder
 
-from dashboard import welcome
-from dashboard.app import Element, app, aria, callback, triggered_only_by
-from dashboard.state import Shown, current_ms, ports_of, shown_of
+from dashboard import choices, live, welcome
+from dashboard.app import Element, app, aria, callback
 from dashboard.state import State as PageState
+from dashboard.state import current_ms, ports_of, shown_of
 from devices.access import devices_for
 from devices.models import Device
 
-ONE_DAY = timedelta(days=1)
 TABS = html.Nav(id="tabs", className="ct6-devices", **aria(label="Devices"))
-CHOICES = html.Div(id="controls", className="ct6-controls")
+RANGE = html.Div(choices.range_choices(), id="controls", className="ct6-controls")
+PLOT_CHOICES = html.Div(choices.plot_choices(), id="plot-choices", className="ct6-controls")
 NOTICES = html.Div(html.P("Loading …", className="ct6-small"), id="notices", className="ct6-notices")
 
 app.clientside_callback(
-    ClientsideFunction("dashboard", "navigate"),
+    ClientsideFunction("plot", "navigate"),
     Output("url", "search"),
     Input({"control": ALL}, "value"),
+    Input("plot", "relayoutData"),
     State({"control": ALL}, "id"),
     State("url", "search"),
     State("defaults", "data"),
     prevent_initial_call=True,
 )
 
+# Not by outputs: the address follows from the controls, and Dash allows no circle.
+app.clientside_callback(
+    ClientsideFunction("plot", "tell"),
+    Output("told", "data"),
+    Input("defaults", "data"),
+    State({"control": ALL}, "value"),
+    State({"control": ALL}, "id"),
+)
+
 
 @callback(
     Output("tabs", "children"),
-    Output("controls", "children"),
     Output("notices", "children"),
     Output("panel", "hidden"),
+    Output("power-page", "hidden"),
+    Output("energy-page", "hidden"),
     Output("defaults", "data"),
     Output("last-shown", "data"),
     Input("url", "search"),
     Input("roll-call", "data"),
     State("last-shown", "data"),
 )
-def show(search: str | None, roll_call: int | None, last_shown: str | None, user: Any, callback_context: Any) -> Any:
-    """The page's frame. A roll call that finds everything as it was answers nothing, so that no open list closes."""
+def show(search: str | None, roll_call: int | None, last_shown: list[str] | None, user: Any) -> Any:
+    """The page's frame; only what is another than before, so that the focus stays and no open list closes."""
     frame = _frame(user, search, current_ms())
-    told = json.dumps(frame, cls=PlotlyJSONEncoder)
-    if told == last_shown and triggered_only_by(callback_context, "roll-call.data"):
+    told = [json.dumps(part, cls=PlotlyJSONEncoder) for part in frame]
+    before = last_shown or [""] * len(told)
+    if told == before:
         raise PreventUpdate
-    return *frame, told
+    has_new_tabs = told[0] != before[0]  # of which none is chosen yet
+    answer = [no_update if new == old else part for part, new, old in zip(frame, told, before, strict=True)]
+    return *answer[:-1], frame.defaults if has_new_tabs else answer[-1], told
 
 
-def _frame(user: Any, search: str | None, now_ms: int) -> tuple[Any, Any, Any, bool, dict[str, Any]]:
+class Frame(NamedTuple):
+    """What the frame's places hold, in the order of their outputs."""
+
+    tabs: Element
+    notices: list[Element]
+    is_empty: bool
+    hides_power: bool
+    hides_energy: bool
+    defaults: dict[str, Any]
+
+
+def _frame(user: Any, search: str | None, now_ms: int) -> Frame:
     state = PageState.read(search)
     known = list(devices_for(user).exclude(adoption=Device.Adoption.IGNORED))
     devices = [device for device in known if device.adoption == Device.Adoption.ADOPTED]
     pending = [device for device in known if device.adoption == Device.Adoption.PENDING]
     notices = [welcome.pending_devices(pending, user)] if pending else []
     if not devices:
-        return None, None, notices or [welcome.no_device(user, now_ms)], True, {}
+        return _empty(None, notices or [welcome.no_device(user, now_ms)])
     chosen = devices[0] if state.device_id is None else next((d for d in devices if d.pk == state.device_id), None)
     if chosen is None:
-        return _tabs(devices, None), None, [*notices, welcome.unknown_device()], True, {}
+        return _empty(_tabs(devices, now_ms), [*notices, welcome.unknown_device()])
     shown = shown_of(state, chosen, now_ms)
-    notices += _hints(shown, user)
-    defaults = {
-        "values": {"device": str(devices[0].pk), "day": shown.today.isoformat()},
-        "moving": ["day"],  # today is left out of the address, so that it goes on at midnight
-    }
-    return _tabs(devices, chosen), _day(shown), notices, False, defaults
-
-
-def _hints(shown: Shown, user: Any) -> list[Element]:
-    ports = ports_of(shown.device)
-    hints = []
-    if ports and not any(port.name for port in ports):
-        hints.append(welcome.unnamed_ports(shown.device, user))
-    if shown.device.claimed_from:
-        hints.append(welcome.claimed_twice(shown.device))
-    return hints
-
-
-def _tabs(devices: Sequence[Device], chosen: Device | None) -> Element:
-    tabs = [dmc.TabsTab(_tab_label(device), value=str(device.pk)) for device in devices]
-    return dmc.Tabs(
-        dmc.TabsList(tabs, className="ct6-tabs"),
-        id={"control": "device"},
-        value=None if chosen is None else str(chosen.pk),
+    return Frame(
+        tabs=_tabs(devices, now_ms),
+        notices=[*notices, *welcome.hints(shown, user)],
+        is_empty=False,
+        hides_power=state.view != "power",
+        hides_energy=state.view != "energy",
+        defaults=choices.defaults_of(shown, ports_of(chosen), devices[0].pk),
     )
 
 
-def _tab_label(device: Device) -> Any:
-    if not device.demo:
-        return str(device)
-    return html.Span([str(device), html.Span("demo", className="ct6-demo")])
+def _empty(tabs: Element | None, notices: list[Element]) -> Frame:
+    told = [] if tabs is None else [({"control": "device"}, {"value": None})]
+    defaults = {"values": {}, "moving": [], "told": told}
+    return Frame(tabs, notices, is_empty=True, hides_power=True, hides_energy=True, defaults=defaults)
 
 
-def _day(shown: Shown) -> list[Element]:
-    before, after = shown.day - ONE_DAY, shown.day + ONE_DAY
-    picker = dmc.DatePickerInput(
-        id={"control": "day"},
-        value=shown.day.isoformat(),
-        maxDate=shown.today.isoformat(),
-        valueFormat="ddd D MMM YYYY",
-        highlightToday=True,
-        weekendDays=[],
-        firstDayOfWeek=1,
-        className="ct6-day",
-        **aria(label="Day"),
-    )
-    return [
-        _step(shown, before, "‹", "Previous day"),
-        picker,
-        _step(shown, after, "›", "Next day") if after <= shown.today else _no_step("›", "Next day"),
-        dcc.Link(
-            "Today",
-            href=_address(shown.state.on(None)),
-            className="ct6-step ct6-today" + (" ct6-current" if shown.day == shown.today else ""),
-        ),
-    ]
-
-
-def _step(shown: Shown, day: date, sign: str, words: str) -> Element:
-    target = None if day == shown.today else day
-    return dcc.Link(_sign(sign, words), href=_address(shown.state.on(target)), className="ct6-step", title=words)
-
-
-def _no_step(sign: str, words: str) -> Element:
-    return html.Span(_sign(sign, words), className="ct6-step ct6-off", **aria(disabled="true"))
-
-
-def _sign(sign: str, words: str) -> list[Element]:
-    return [html.Span(sign, **aria(hidden="true")), html.Span(words, className="ct6-for-readers")]
-
-
-def _address(state: PageState) -> str:
-    return reverse("dashboard") + state.search
+def _tabs(devices: Sequence[Device], now_ms: int) -> Element:
+    """Which of them is chosen is told like the value of any control."""
+    tabs = [dmc.TabsTab(live.tab_label(device, now_ms), value=str(device.pk)) for device in devices]
+    return dmc.Tabs(dmc.TabsList(tabs, className="ct6-tabs"), id={"control": "device"})

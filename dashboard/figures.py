@@ -4,15 +4,16 @@ Packed arrays (base64 of float32) make a day of six ports 47 kB instead of 290 k
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dashboard.outlines import Mask, Times, Values, band, beside, is_lonely, steps
+from dashboard.time_axis import Clock, Span, time_axis
 
 Scheme = Literal["light", "dark"]
 Figure = dict[str, Any]
@@ -24,38 +25,31 @@ COLOURS: dict[Scheme, tuple[str, ...]] = {
     "dark": ("#2f8cf0", "#f0702a", "#33e09a", "#dd62b0", "#f0cf2a", "#8cccff", "#b07a68", "#c9e4e6"),
 }
 _INK: dict[Scheme, dict[str, str]] = {
-    "light": {"text": "#3d4650", "grid": "#e4e8ec", "zero": "#8b959f", "box": "#ffffff", "edge": "#c5ccd3"},
-    "dark": {"text": "#c6ced6", "grid": "#2c343c", "zero": "#76818c", "box": "#222a31", "edge": "#47525c"},
-}
+    "light": {
+        "text": "#3d4650", "grid": "#e4e8ec", "zero": "#8b959f", "box": "#ffffff", "edge": "#c5ccd3", "card": "#ffffff",
+    },
+    "dark": {
+        "text": "#c6ced6", "grid": "#2c343c", "zero": "#76818c", "box": "#222a31", "edge": "#47525c", "card": "#1b2127",
+    },
+}  # fmt: skip
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 GRID_POINTS_LIMIT = 20_000
-_TIME_FORMATS = [
-    {"dtickrange": [None, 60_000], "value": "%H:%M:%S"},
-    {"dtickrange": [60_000, 86_400_000], "value": "%H:%M"},
-    {"dtickrange": [86_400_000, None], "value": "%-d %b"},
-]
-_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A line: its times (epoch ms, ascending) and values, NaN where there is a gap."""
+    """A line: its times (epoch ms, ascending), values and extremes, NaN where there is a gap, and what of it was
+    recovered. Without ``low`` and ``high`` there is no band round it."""
 
     key: str
     name: str
     colour_number: int
-    times: NDArray[np.int64]
-    values: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What the time axis holds, on the clocks of which zone."""
-
-    start_ms: int
-    end_ms: int
-    zone: ZoneInfo
+    times: Times
+    values: Values
+    low: Values | None = None
+    high: Values | None = None
+    recovered: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +65,23 @@ class Measure:
 class Drawing:
     """How traces are drawn.
 
-    ``step_ms`` is the distance of the buckets, None where times are not regular. ``zoom`` and ``choice`` name what the
-    zoom and the choice of traces belong to: both survive new data for as long as their name stays the same.
+    ``span`` is the range, ``view`` the part of it that is in view. ``step_ms`` is the distance of the buckets, None
+    where times are not regular; ``is_stepped`` draws a value level over its bucket. ``low`` and ``high`` bound the
+    values drawn: ``zoom_y`` as the user's zoom, ``limits`` as the axis that a double click goes back to. ``zoom`` and
+    ``choice`` name what the zoom and the choice of traces belong to: both survive new data for as long as their name
+    stays the same.
     """
 
     measure: Measure
     span: Span
+    view: Span
     scheme: Scheme
     step_ms: int | None
     zoom: str
     choice: str
+    is_stepped: bool = False
+    limits: tuple[float | None, float | None] = (None, None)
+    zoom_y: tuple[float, float] | None = None
 
 
 def colour_slot(number: int) -> int:
@@ -93,12 +94,15 @@ def colour_of(number: int, scheme: Scheme) -> str:
 
 
 def line_figure(traces: Sequence[Trace], drawing: Drawing) -> Figure:
-    """Lines over time, as plotly.js takes them."""
-    clock = _Clock.of(drawing.span)
+    """Lines over time, as plotly.js takes them, bands behind them."""
+    clock = Clock.of(drawing.view)
     layout = _layout(drawing, clock)
     if not any(len(trace.times) for trace in traces):
-        layout["xaxis"]["range"] = layout["xaxis"].pop("autorangeoptions")["include"]  # nothing to range by
-    return {"data": [_line(trace, drawing, clock) for trace in traces], "layout": layout}
+        axis = layout["xaxis"]  # which has nothing to range by
+        axis |= {"range": axis.get("range", axis["autorangeoptions"]["include"]), "autorange": False}
+    bands = [_band(trace, drawing, clock) for trace in traces if trace.low is not None]
+    lines = [line for trace in traces for line in _lines(trace, drawing, clock)]
+    return {"data": bands + lines, "layout": layout}
 
 
 def blank_figure() -> Figure:
@@ -114,98 +118,131 @@ def packed(values: NDArray[Any], dtype: Literal["f4", "f8", "u1"]) -> dict[str, 
     return {"dtype": dtype, "bdata": base64.b64encode(little.tobytes()).decode("ascii")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    """Turns instants into what the axis is told.
+def shared_times(figure: Figure) -> Figure:
+    """The figure with each array of times told once, in ``times``: ``x`` is then its place there.
 
-    Plotly knows no zones: it is told local time as if it were UTC. On a day on which the clocks change the axis goes
-    on by the offset of its start, so that no hour is drawn twice or left out, and tells the local times by name.
+    Lines of one device mostly have the same times. The browser puts them back (static/dashboard/plot.js).
     """
-
-    zone: ZoneInfo
-    offset_ms: int
-    changes: bool
-
-    @classmethod
-    def of(cls, span: Span) -> "_Clock":
-        first, last = _offset_ms(span.start_ms, span.zone), _offset_ms(span.end_ms - 1, span.zone)
-        return cls(span.zone, first, first != last)
-
-    def told(self, ms: int) -> int:
-        return ms + self.offset_ms
-
-    def written(self, ms: int) -> str:
-        return _local(self.told(ms), ZoneInfo("UTC")).strftime("%Y-%m-%d %H:%M")
-
-    def named(self, ms: int) -> str:
-        return _local(ms, self.zone).strftime("%H:%M")
+    places: dict[str, int] = {}
+    times: list[dict[str, str]] = []
+    data = []
+    for trace in figure["data"]:
+        if not isinstance(trace.get("x"), dict):
+            data.append(trace)
+            continue
+        place = places.setdefault(trace["x"]["bdata"], len(times))
+        if place == len(times):
+            times.append(trace["x"])
+        data.append({**trace, "x": place})
+    return {**figure, "data": data, "times": times}
 
 
-def _local(ms: int, zone: ZoneInfo) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone)
-
-
-def _offset_ms(ms: int, zone: ZoneInfo) -> int:
-    offset = _local(ms, zone).utcoffset() or timedelta()
-    return offset // timedelta(milliseconds=1)
-
-
-def _line(trace: Trace, drawing: Drawing, clock: _Clock) -> Figure:
-    times, values = _on_grid(trace, drawing.step_ms)
-    value = f"%{{y:.{drawing.measure.decimals}f}} {drawing.measure.unit}"
-    line: Figure = {
-        "type": "scattergl" if len(values) > 5000 else "scatter",
-        "mode": "lines",
-        "uid": trace.key,
-        "name": escape(trace.name, quote=False),  # plotly reads tags in names
-        "y": packed(values, "f4"),
-        "line": {"color": colour_of(trace.colour_number, drawing.scheme), "width": 1.8},
-        "connectgaps": False,
-        "hovertemplate": value,
-        **_x(times, clock, drawing.step_ms),
+def _lines(trace: Trace, drawing: Drawing, clock: Clock) -> Iterator[Figure]:
+    """The line, and, over its recovered pieces, dashes in the colour of the ground, so that it looks dashed there."""
+    yield _line(trace, drawing, clock)
+    if trace.recovered is None or not trace.recovered.any():
+        return
+    around = trace.recovered if drawing.is_stepped else beside(trace.recovered)
+    values = np.where(around, trace.values, np.nan)
+    yield {
+        **_stroke(trace.times, values, drawing, clock),
+        "uid": f"{trace.key}-recovered",
+        "legendgroup": trace.key,
+        "line": _shape(drawing) | {"color": _INK[drawing.scheme]["card"], "width": 2.4, "dash": "3px,4px"},
+        "hoverinfo": "skip",
+        "showlegend": False,
     }
-    lonely = _lonely(values)
-    if lonely.any():
-        line |= {"mode": "lines+markers", "marker": {"size": packed(np.where(lonely, 4, 0), "u1")}}
-    if clock.changes:
-        line["text"] = [clock.named(int(ms)) for ms in times]
+
+
+def _line(trace: Trace, drawing: Drawing, clock: Clock) -> Figure:
+    value = f"%{{y:,.{drawing.measure.decimals}f}} {drawing.measure.unit}".rstrip()
+    line: Figure = {
+        **_stroke(trace.times, trace.values, drawing, clock),
+        "uid": trace.key,
+        "legendgroup": trace.key,
+        "name": escape(trace.name, quote=False),  # plotly reads tags in names
+        "line": _shape(drawing) | {"color": colour_of(trace.colour_number, drawing.scheme), "width": 1.8},
+        "hovertemplate": value,
+    }
+    if clock.is_named:
+        told, _ = _points(clock.told(trace.times), trace.values, drawing, clock)
+        line["text"] = [clock.named(int(ms)) for ms in told - clock.offsets_ms[0]]
         line["hovertemplate"] = f"{value} at %{{text}}"
     return line
 
 
-def _on_grid(trace: Trace, step_ms: int | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The line with one value per step from its first to its last, so that gaps are as long as they were."""
-    times, values = trace.times, trace.values
-    if step_ms is None or len(times) == 0:
-        return times, values
-    steps = (times - times[0]) // step_ms
-    if steps[-1] >= GRID_POINTS_LIMIT or ((times - times[0]) % step_ms).any():
-        return times, values
-    dense = np.full(int(steps[-1]) + 1, np.nan)
-    dense[steps] = values
-    return times[0] + step_ms * np.arange(len(dense), dtype=np.int64), dense
+def _shape(drawing: Drawing) -> Figure:
+    return {"shape": "hv"} if drawing.is_stepped else {}
 
 
-def _x(times: NDArray[np.int64], clock: _Clock, step_ms: int | None) -> Figure:
-    if len(times) == 0:
+def _stroke(times: Times, values: Values, drawing: Drawing, clock: Clock) -> Figure:
+    """Where a line goes: never across a gap, and a dot where a value stands alone."""
+    told, values = _points(clock.told(times), values, drawing, clock)
+    stroke: Figure = {
+        "type": "scattergl" if len(values) > 5000 else "scatter",
+        "mode": "lines",
+        "y": packed(values, "f4"),
+        "connectgaps": False,
+        **_x(told, drawing.step_ms),
+    }
+    lonely = is_lonely(values)
+    if lonely.any():
+        stroke |= {"mode": "lines+markers", "marker": {"size": packed(np.where(lonely, 4, 0), "u1")}}
+    return stroke
+
+
+def _points(told: Times, values: Values, drawing: Drawing, clock: Clock) -> tuple[Times, Values]:
+    if drawing.is_stepped and drawing.step_ms is not None:
+        return steps(told, values, drawing.step_ms)
+    return _on_grid(told, values, drawing.step_ms) if clock.is_steady else (told, values)
+
+
+def _on_grid(told: Times, values: Values, step_ms: int | None) -> tuple[Times, Values]:
+    """The line with one value per step from its first to its last, since a grid is told by its start and step."""
+    if step_ms is None or len(told) == 0:
+        return told, values
+    places = (told - told[0]) // step_ms
+    if places[-1] >= GRID_POINTS_LIMIT or ((told - told[0]) % step_ms).any():
+        return told, values
+    dense = np.full(int(places[-1]) + 1, np.nan)
+    dense[places] = values
+    return told[0] + step_ms * np.arange(len(dense), dtype=np.int64), dense
+
+
+def _x(told: Times, step_ms: int | None) -> Figure:
+    if len(told) == 0:
         return {"x": []}
-    if step_ms is not None and len(times) - 1 == (times[-1] - times[0]) // step_ms:
-        return {"x0": clock.told(int(times[0])), "dx": step_ms}
-    return {"x": packed(times + clock.offset_ms, "f8")}
+    if step_ms is not None and (np.diff(told) == step_ms).all():
+        return {"x0": int(told[0]), "dx": step_ms}
+    return {"x": packed(told, "f8")}
 
 
-def _lonely(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Values between two gaps: a line alone would not show them."""
-    present = np.isfinite(values)
-    left = np.concatenate(([False], present[:-1]))
-    right = np.concatenate((present[1:], [False]))
-    return np.asarray(present & ~left & ~right)
+def _band(trace: Trace, drawing: Drawing, clock: Clock) -> Figure:
+    """Everything between the lowest and the highest reading, so that no spike is lost in a mean."""
+    low, high = (np.empty(0) if extreme is None else extreme for extreme in (trace.low, trace.high))
+    told = clock.told(trace.times)
+    x, y = band(told, low, high, drawing.step_ms if drawing.is_stepped else None)
+    colour = colour_of(trace.colour_number, drawing.scheme)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "uid": f"{trace.key}-band",
+        "legendgroup": trace.key,
+        "x": packed(x, "f8"),
+        "y": packed(y, "f4"),
+        "fill": "toself",
+        "fillcolor": f"{colour}38",
+        "line": {"color": f"{colour}70", "width": 0.8},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
-def _layout(drawing: Drawing, clock: _Clock) -> Figure:
+def _layout(drawing: Drawing, clock: Clock) -> Figure:
     ink = _INK[drawing.scheme]
     return {
         "uirevision": drawing.zoom,
+        "meta": {"clocks": clock.for_browser()},
         "hovermode": "x unified",
         "hoverdistance": 40,
         "dragmode": "zoom",
@@ -214,41 +251,31 @@ def _layout(drawing: Drawing, clock: _Clock) -> Figure:
         "font": {"family": _FONT, "size": 13, "color": ink["text"]},
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
         "legend": {
-            "orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom",
+            "orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "groupclick": "togglegroup",
             "uirevision": drawing.choice, "font": {"size": 14}, "itemwidth": 30,
         },
         "showlegend": True,
         "hoverlabel": {"bgcolor": ink["box"], "bordercolor": ink["edge"], "font": {"color": ink["text"], "size": 13}},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink["zero"], "activecolor": ink["text"]},
-        "xaxis": _time_axis(drawing.span, clock, ink),
+        "xaxis": time_axis(drawing.span, drawing.view, clock, ink),
         "yaxis": {
             "title": {"text": drawing.measure.title, "standoff": 8}, "automargin": True, "gridcolor": ink["grid"],
             "zeroline": True, "zerolinecolor": ink["zero"], "zerolinewidth": 1.5, "ticksuffix": "",
+            **_values_shown(drawing),
         },
     }  # fmt: skip
 
 
-def _time_axis(span: Span, clock: _Clock, ink: dict[str, str]) -> Figure:
-    edges = [clock.written(span.start_ms), clock.written(span.end_ms)]
-    axis: Figure = {
-        "type": "date", "automargin": True, "gridcolor": ink["grid"], "linecolor": ink["edge"], "showline": True,
-        # Not as a range: it could not be told from one that the user chose by zooming.
-        "autorangeoptions": {"include": edges, "clipmin": edges[0], "clipmax": edges[1]},
-        "hoverformat": "%a %-d %b %Y, %H:%M", "tickformatstops": _TIME_FORMATS, "zeroline": False,
-        "spikecolor": ink["zero"], "spikethickness": 1, "spikedash": "dot",
-    }  # fmt: skip
-    if clock.changes:
-        hours = _local_hours(span, every=3)
-        axis |= {
-            "tickvals": [clock.told(ms) for ms in hours],
-            "ticktext": [clock.named(ms) for ms in hours],
-            "hoverformat": "%a %-d %b %Y",
-        }
-    return axis
-
-
-def _local_hours(span: Span, *, every: int) -> list[int]:
-    """The instants of the span at which the zone's clocks show a full hour that ``every`` divides."""
-    step_ms = _HOUR // timedelta(milliseconds=1) // 4  # some zones change by half an hour, and some are off by 45 min
-    instants = range(span.start_ms, span.end_ms + 1, step_ms)
-    return [ms for ms in instants if (local := _local(ms, span.zone)).minute == 0 and local.hour % every == 0]
+def _values_shown(drawing: Drawing) -> Figure:
+    """The range of the values: by itself as far as there are no limits, and those also bound what a double click
+    goes back to."""
+    low, high = drawing.limits
+    options: Figure = {"include": [limit for limit in (low, high) if limit is not None]}
+    if low is not None:
+        options["clipmin"] = low
+    if high is not None:
+        options["clipmax"] = high
+    limited = {"autorangeoptions": options} if options["include"] else {}
+    if drawing.zoom_y is not None:
+        return {**limited, "range": list(drawing.zoom_y), "autorange": False}
+    return {**limited, "autorange": True}

@@ -3,7 +3,7 @@
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, dcc, html
 
-from dashboard import controls, live, power, table
+from dashboard import controls, energy, export_links, live, peak, plot, table, tiles, welcome
 from dashboard.app import Element, app, aria
 
 THEME = {
@@ -30,7 +30,7 @@ def page() -> Element:
 
 def _memory() -> list[Element]:
     """What the browser remembers between callbacks. The address alone says what is shown."""
-    stores = ("scheme", "defaults", "last-shown", "look", "roll-call", "stamp")
+    stores = ("scheme", "room", "defaults", "told", "last-shown", "look", "roll-call", "stamp")
     return [
         dcc.Location(id="url", refresh="callback-nav"),
         dcc.Interval(id="look-clock", interval=live.LOOK_EVERY_MS),
@@ -42,14 +42,21 @@ def _memory() -> list[Element]:
 def _frame() -> list[Element]:
     return [
         controls.TABS,
+        welcome.OUTCOME,
         controls.NOTICES,
         html.Div(
             [
-                html.Div([controls.CHOICES, live.FRESHNESS], className="ct6-bar"),
+                tiles.STRIP,
+                html.Div([controls.RANGE, live.FRESHNESS], className="ct6-bar"),
                 html.Div(
-                    [_card("power", "Power", power.DRAWING), _card("energy", "Energy in kWh", table.TABLE)],
+                    [
+                        _card("plot", "Plot", controls.PLOT_CHOICES, plot.DRAWING, export_links.links_of("plot")),
+                        _card("table", "Energy in kWh", table.TABLE, peak.PEAK),
+                    ],
+                    id="power-page",
                     className="ct6-grid",
                 ),
+                html.Div(energy.PANEL, id="energy-page", hidden=True),
             ],
             id="panel",
             hidden=True,
@@ -57,8 +64,8 @@ def _frame() -> list[Element]:
     ]
 
 
-def _card(name: str, title: str, body: Element) -> Element:
-    return html.Section([html.H2(title), body], className=f"ct6-card ct6-{name}-card", **aria(label=title))
+def _card(name: str, title: str, *body: Element) -> Element:
+    return html.Section([html.H2(title), *body], className=f"ct6-card ct6-{name}-card", **aria(label=title))
 
 
 def install() -> None:
@@ -67,6 +74,7 @@ def install() -> None:
         ClientsideFunction("dashboard", "colourScheme"),
         Output("scheme", "data"),
         Output("mantine", "forceColorScheme"),
+        Output("room", "data"),
         Input("url", "pathname"),
     )
     app.layout = page()

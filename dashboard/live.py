@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from dash import ClientsideFunction, Input, Output, State, html
+from dash import ClientsideFunction, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.app import Element, app, callback
@@ -13,16 +14,15 @@ from devices.querysets import silence_limit
 from readings import periods
 from readings.models import DeviceReading
 
-LOOK_EVERY_MS = 3_000
+LOOK_EVERY_MS = 2_000
 ROLL_CALL_EVERY_MS = 15_000
 FRESHNESS = html.Div(id="freshness", className="ct6-freshness")
 
-for clock, visible in (("look-clock", "look"), ("roll-call-clock", "roll-call")):
-    app.clientside_callback(
-        ClientsideFunction("dashboard", "whenVisible"),
-        Output(visible, "data"),
-        Input(clock, "n_intervals"),
-    )
+app.clientside_callback(
+    ClientsideFunction("dashboard", "whenVisible"),
+    Output("look", "data"),
+    Input("look-clock", "n_intervals"),
+)
 
 
 @callback(
@@ -40,15 +40,16 @@ def look(search: str | None, look: int | None, stamp: list[Any] | None, user: An
     new_stamp = stamp_of(shown)
     if new_stamp == stamp:
         raise PreventUpdate
+    if isinstance(stamp, list) and stamp[:1] == new_stamp[:1]:
+        return new_stamp, no_update  # or screen readers would say it again
     return new_stamp, freshness(shown)
 
 
 def stamp_of(shown: Shown) -> list[Any]:
-    """Changes with every new reading of a day that is not over yet, and once a minute, so that a gap grows too."""
-    online = is_online(shown.device, shown.now_ms)
-    stamp: list[Any] = [shown.device.pk, shown.day.isoformat(), online, shown.device.timezone]
-    if not online:
-        stamp.append(_last_seen_ms(shown.device))
+    """First what tells how fresh the data is; then what changes with every new reading of a span that is not over yet,
+    and once a minute, so that a gap grows too."""
+    fresh = [shown.device.pk, shown.device.timezone, silence(shown.device, shown.now_ms)]
+    stamp: list[Any] = [fresh, shown.start_ms, shown.end_ms]
     if shown.is_live:
         stamp += [newest_reading_ms(shown.device), periods.floor_minute(shown.now_ms)]
     return stamp
@@ -59,26 +60,43 @@ def newest_reading_ms(device: Device) -> int | None:
     return newest.first()
 
 
-def is_online(device: Device, now_ms: int) -> bool:
-    limit_ms = silence_limit() // timedelta(milliseconds=1)
-    seen_ms = _last_seen_ms(device)
-    return seen_ms is not None and now_ms - seen_ms <= limit_ms
+def newest_data_ms(device: Device) -> int | None:
+    """When the newest answer came that counts: a unit whose label is claimed twice is heard, but gives no data."""
+    return device.last_answer["time"] if device.last_answer else newest_reading_ms(device)
+
+
+def silence(device: Device, now_ms: int) -> str | None:
+    """Since when there is no data, in words; None where it comes in."""
+    data_ms = newest_data_ms(device)
+    if data_ms is None:
+        return "No data yet"
+    if now_ms - data_ms <= silence_limit() // timedelta(milliseconds=1):
+        return None
+    return f"No data since {moment(data_ms, ZoneInfo(device.timezone), now_ms)}"
 
 
 def freshness(shown: Shown) -> list[Element]:
     """Which clocks the page goes by, and how fresh the device's data is, in words and colour."""
     zone = html.Span(shown.device.timezone, title="Times and days are those of this time zone.")
-    seen_ms = _last_seen_ms(shown.device)
-    if is_online(shown.device, shown.now_ms):
-        return [zone, html.Span("Live", className="ct6-pill ct6-live", role="status")]
-    words = "No data yet" if seen_ms is None else f"No data since {_when(seen_ms, shown)}"
-    return [zone, html.Span(words, className="ct6-pill ct6-silent", role="status")]
+    silent = silence(shown.device, shown.now_ms)
+    look = "ct6-live" if silent is None else "ct6-silent"
+    return [zone, html.Span(silent or "Live", className=f"ct6-pill {look}", role="status")]
 
 
-def _when(ms: int, shown: Shown) -> str:
-    moment = periods.to_datetime(ms, shown.zone)
-    return f"{moment:%H:%M}" if moment.date() == shown.today else f"{moment:%H:%M} on {moment.day} {moment:%B %Y}"
+def tab_label(device: Device, now_ms: int) -> list[Element]:
+    """What a device's tab says: its name, and since when it is silent."""
+    label: list[Element] = [str(device)]
+    if device.demo:
+        label.append(html.Span("demo", className="ct6-demo"))
+    silent = silence(device, now_ms) if device.last_answer else None  # one without gets a notice
+    if silent is not None:
+        label.append(html.Span(silent, className="ct6-tab-silent"))
+    return label
 
 
-def _last_seen_ms(device: Device) -> int | None:
-    return None if device.last_seen is None else periods.to_ms(device.last_seen)
+def moment(ms: int, zone: ZoneInfo, now_ms: int) -> str:
+    """An instant on the clocks of a zone: the time alone where it is of today."""
+    local = periods.to_datetime(ms, zone)
+    if local.date() == periods.local_date(now_ms, zone):
+        return f"{local:%H:%M}"
+    return f"{local:%H:%M} on {local.day} {local:%B %Y}"

@@ -1,22 +1,28 @@
-"""The energy of the day by port, and how much of it was measured. Independent of what is drawn."""
+"""The energy of the range by port, and how much of it was measured. Independent of what is drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import Input, Output, html
+from dash import ClientsideFunction, Input, Output, dcc, html
 from dash.exceptions import PreventUpdate
 
-from dashboard.app import Element, callback
+from dashboard.app import Element, app, callback
 from dashboard.figures import colour_slot
+from dashboard.numbers import numbered, written
 from dashboard.state import current_ms, ports_of, shown_to
 from devices.models import Port
 from readings import history
 from readings.history import PortEnergy
 from readings.quantities import ENERGY_PER_KWH
 
-TABLE = html.Div(id="energy")
+# What is told goes by way of the browser, which writes the numbers in its own locale.
+TABLE = html.Div([html.Div(id="energy"), dcc.Store(id="energy-told")])
+
+app.clientside_callback(
+    ClientsideFunction("plot", "inOwnLocale"), Output("energy", "children"), Input("energy-told", "data")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +45,13 @@ class Coverage:
     missing: float
 
 
-@callback(Output("energy", "children"), Input("url", "search"), Input("stamp", "data"))
+@callback(Output("energy-told", "data"), Input("url", "search"), Input("stamp", "data"))
 def tell(search: str | None, stamp: list[Any] | None, user: Any) -> Any:
     shown = shown_to(user, search, current_ms())
-    if shown is None:
+    if shown is None or shown.state.view != "power":
         raise PreventUpdate
+    if shown.is_backwards:
+        return None
     ports = ports_of(shown.device)
     energies = history.energy(ports, shown.start_ms, shown.end_ms, "total", now_ms=shown.now_ms)
     return [energy_table(rows_of(ports, energies)), coverage_line(coverage_of(energies))]
@@ -77,23 +85,27 @@ def coverage_of(energies: Sequence[PortEnergy]) -> Coverage | None:
 
 
 def kwh(value: float | None) -> str:
-    """Two digits after the point, a true minus sign, and no minus before a zero; a dash for what was not measured."""
-    if value is None:
-        return "–"
-    text = f"{abs(value):,.2f}"
-    return f"−{text}" if value < 0 and text.strip("0.,") else text
+    """Two digits after the point; a dash for what was not measured."""
+    return "–" if value is None else written(value, 2)
 
 
 def percent(value: float) -> str:
-    """One digit after the point; 100.0 and 0.0 only where that is exact, so that a short gap is not rounded away."""
-    if value in (0.0, 100.0):
-        return f"{value:.0f} %"
-    return f"{min(max(value, 0.1), 99.9):.1f} %"
+    """One digit after the point; 100 and 0 only where that is exact, so that a short gap is not rounded away."""
+    return f"{written(*_rounded(value))} %"
+
+
+def _rounded(value: float) -> tuple[float, int]:
+    """A share in percent as it is told, and its digits after the point."""
+    return (value, 0) if value in (0.0, 100.0) else (min(max(value, 0.1), 99.9), 1)
 
 
 def energy_table(rows: Sequence[Row]) -> Element:
     head = html.Tr([html.Th(name, scope="col") for name in ("Port", "Net", "Import", "Export")])
     return html.Table([html.Thead(head), html.Tbody([_row(row) for row in rows])], className="ct6-energy")
+
+
+def _kwh(value: float | None) -> dict[str, Any]:
+    return {"children": kwh(None)} if value is None else numbered("{energy}", energy=(value, 2))
 
 
 def _row(row: Row) -> Element:
@@ -105,9 +117,9 @@ def _row(row: Row) -> Element:
     return html.Tr(
         [
             html.Th([*swatch, row.name], scope="row"),
-            html.Td(kwh(row.net_kwh)),
-            html.Td(kwh(row.import_kwh), className="ct6-import"),
-            html.Td(kwh(row.export_kwh), className="ct6-export"),
+            html.Td(**_kwh(row.net_kwh)),
+            html.Td(**_kwh(row.import_kwh), className="ct6-import"),
+            html.Td(**_kwh(row.export_kwh), className="ct6-export"),
         ],
         className="ct6-total" if row.colour_number is None else "",
     )
@@ -121,15 +133,28 @@ def coverage_line(coverage: Coverage | None) -> Element:
         dmc.ProgressSection(value=coverage.measured, color="ct6"),
         dmc.ProgressSection(value=coverage.recovered, color="yellow"),
     ]
-    words = [f"{percent(coverage.measured)} measured"]
-    if coverage.recovered:
-        words.append(f"{percent(coverage.recovered)} recovered")
-    if coverage.missing:
-        words.append(f"{percent(coverage.missing)} missing")
     return html.Div(
         [
             dmc.ProgressRoot(bar, size="sm", className="ct6-coverage"),
-            html.P(", ".join(words), className="ct6-measured"),
+            html.P(**_covered(coverage), className="ct6-measured"),
             explained,
         ]
+    )
+
+
+# By whether something was recovered, and whether something is missing.
+_COVERED = {
+    (False, False): "{measured} % measured",
+    (False, True): "{measured} % measured, {missing} % missing",
+    (True, False): "{measured} % measured, {recovered} % recovered",
+    (True, True): "{measured} % measured, {recovered} % recovered, {missing} % missing",
+}
+
+
+def _covered(coverage: Coverage) -> dict[str, Any]:
+    return numbered(
+        _COVERED[coverage.recovered > 0, coverage.missing > 0],
+        measured=_rounded(coverage.measured),
+        recovered=_rounded(coverage.recovered),
+        missing=_rounded(coverage.missing),
     )

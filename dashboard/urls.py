@@ -19,5 +19,9 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("export.csv", views.export_csv, name="export-csv"),
+    path("export.xlsx", views.export_excel, name="export-excel"),
+    path("wall/<str:token>/", views.wall_page, name="wall"),
+    path("wall/<str:token>/state", views.wall_state, name="wall-state"),
     path("dpd/", include((dash_patterns, dash_app_name))),
 ]

@@ -1,19 +1,73 @@
 """What the page says where there is nothing to draw yet, or where something needs somebody's hand."""
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from dash import html
+from dash import ALL, ClientsideFunction, Input, Output, dcc, html
+from dash.exceptions import PreventUpdate
+from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 
-from dashboard.app import Element
-from devices.models import Device
+from dashboard.app import Element, app, callback
+from dashboard.live import moment, newest_data_ms
+from dashboard.state import Shown, State, current_ms, ports_of
+from devices import adoption
+from devices.access import devices_for
+from devices.models import Device, default_timezone
 from readings import periods
 from readings.models import Heartbeat
 
-COLLECTOR_SILENT_AFTER_MS = 60_000
+SILENT_AFTER_MS = 60_000
+_BUTTON = re.compile(r'\{"adopt":(\d{1,9})\}\.n_clicks', re.ASCII)
+_WORKERS = {
+    "worker-rollups": "Readings are stored, but minutes, hours and days are not summed up, and long ranges get slow.",
+    "worker-jobs": "Readings are stored, but settings are not sent to the units.",
+}
+
+# What came of the user's last decision. It stays while the notices follow the state of things.
+OUTCOME = html.Div([html.Div(id="adoption-said", role="status"), dcc.Store(id="adopted")], className="ct6-notices")
+
+app.clientside_callback(
+    ClientsideFunction("welcome", "rollCall"),
+    Output("roll-call", "data"),
+    Input("roll-call-clock", "n_intervals"),
+    Input("adopted", "data"),
+)
 
 
+@callback(
+    Output("adoption-said", "children"),
+    Output("adopted", "data"),
+    Input({"adopt": ALL}, "n_clicks"),
+    prevent_initial_call=True,
+)
+def adopt(clicks: list[int | None], user: Any, callback_context: Any) -> Any:
+    """Adopt the device whose button was pressed. Raises PermissionDenied for all but staff."""
+    device_id = _pressed(callback_context.triggered)
+    if device_id is None:
+        raise PreventUpdate  # the button has only just appeared
+    device = devices_for(user).filter(pk=device_id).first() if user.is_staff else None
+    if device is None:
+        raise PermissionDenied
+    if adoption.doubts(device):
+        return _decide_with_care(device), None
+    adoption.adopt(device)
+    return _adopted(device), current_ms()
+
+
+def _pressed(triggered: Sequence[dict[str, Any]]) -> int | None:
+    """Whose button was pressed, as the browser says; None where none was."""
+    for item in triggered:
+        button = _BUTTON.fullmatch(item["prop_id"])
+        if button and item["value"]:
+            return int(button[1])
+    return None
+
+
+# --- No device --------------------------------------------------------------------------------------------------
 def no_device(user: Any, now_ms: int) -> Element:
     """What to do when there is no device: for staff how a unit comes here, for others whom to ask."""
     if not user.is_staff:
@@ -26,22 +80,77 @@ def no_device(user: Any, now_ms: int) -> Element:
         "Make it active (in its own set-up): an inactive unit answers no question.",
         "Wait a few seconds: its tab appears here by itself.",
     ]
+    links = [html.A("Open the administration", href=reverse("admin:index"))]
+    if Device.objects.filter(adoption=Device.Adoption.IGNORED).exists():
+        links.append(html.A("Look at the units that are ignored", href=_admin_list("?adoption__exact=ignored")))
     return _card(
         "No unit here yet",
         html.Ol([html.Li(step) for step in steps]),
         _collector_state(now_ms),
+        html.P(links, className="ct6-links"),
     )
 
 
+def _collector_state(now_ms: int) -> Element:
+    heartbeat = Heartbeat.objects.filter(part="collector").first()
+    if heartbeat is None:
+        return _state(False, "The collector has not run yet. Start everything with: make run")
+    when = moment(periods.to_ms(heartbeat.at), ZoneInfo(default_timezone()), now_ms)
+    if _is_silent(heartbeat.at, now_ms):
+        return _state(False, f"The collector has not reported since {when}. Start everything with: make run")
+    asked = heartbeat.detail.get("asking")
+    if not asked:
+        return _state(True, f"The collector is running. It last reported at {when}.")
+    port = heartbeat.detail.get("port")
+    return _state(True, f"The collector is running. It last reported at {when} and asks {asked}, UDP port {port}.")
+
+
+# --- Devices that need somebody's hand --------------------------------------------------------------------------
 def pending_devices(devices: Sequence[Device], user: Any) -> Element:
-    names = ", ".join(f"{device} ({device.address})" if device.address else str(device) for device in devices)
-    waits = "waits" if len(devices) == 1 else "wait"
-    says: list[Any] = [html.Span(f"{names} {waits} to be adopted; until then nothing of it is stored. ")]
+    """What waits for a decision; staff can take it here."""
+    title = "A new unit was found" if len(devices) == 1 else "New units were found"
+    says: list[Element] = [html.P("Nothing that a unit measures is stored until it is adopted.")]
+    says += [_pending(device, user) for device in devices]
     if user.is_staff:
-        says.append(html.A("Decide in the administration", href=_admin_list("?adoption__exact=pending")))
+        link = html.A("Decide in the administration", href=_admin_list("?adoption__exact=pending"))
+        says.append(html.P(link, className="ct6-links"))
     else:
-        says.append(html.Span("An administrator can do that."))
-    return _notice("A new unit was found" if len(devices) == 1 else "New units were found", says)
+        says.append(html.P("An administrator can adopt it."))
+    return _notice(title, says)
+
+
+def _pending(device: Device, user: Any) -> Element:
+    found = [device.assy if device.name else None, device.address]
+    where = ", ".join(part for part in found if part)
+    name = html.Span([html.Strong(str(device)), html.Span(where, className="ct6-small")], className="ct6-unit")
+    doubts = adoption.doubts(device)
+    if not user.is_staff:
+        return html.Div([name], className="ct6-pending")
+    if doubts:
+        return html.Div([name, *[html.P(doubt) for doubt in doubts]], className="ct6-pending ct6-doubted")
+    button = html.Button(
+        ["Adopt", html.Span(str(device), className="ct6-for-readers")],
+        id={"adopt": device.pk},
+        className="ct6-button ct6-adopt",
+        type="button",
+    )
+    return html.Div([name, button], className="ct6-pending")
+
+
+def _adopted(device: Device) -> Element:
+    return _notice(
+        f"{device} is adopted",
+        [
+            html.P("Its readings are stored from now on: the first appear within a few seconds, in its tab."),
+            html.P(dcc.Link("Show it", href=reverse("dashboard") + State.read(f"?device={device.pk}").search)),
+        ],
+    )
+
+
+def _decide_with_care(device: Device) -> Element:
+    doubts = [html.P(doubt) for doubt in adoption.doubts(device)]
+    link = html.A("Decide in the administration", href=_admin_page(device))
+    return _notice(f"{device} is not adopted", [*doubts, html.P(link)], is_bad=True)
 
 
 def unknown_device() -> Element:
@@ -52,40 +161,78 @@ def unknown_device() -> Element:
     )
 
 
+# --- The device that is shown -----------------------------------------------------------------------------------
+def hints(shown: Shown, user: Any) -> list[Element]:
+    """What has to be said about the device that is shown, and about what stands still behind it."""
+    device = shown.device
+    found = parts_at_rest(user, shown)
+    if device.claimed_from:
+        found.append(claimed_twice(device))
+    elif newest_data_ms(device) is None:
+        found.append(_no_readings(device, user))
+    ports = ports_of(device)
+    if ports and not any(port.name for port in ports):
+        found.append(unnamed_ports(device, user))
+    return found
+
+
+def claimed_twice(device: Device) -> Element:
+    return _notice("Two units say that they are this one", adoption.doubts(device)[0], is_bad=True)
+
+
+def parts_at_rest(user: Any, shown: Shown) -> list[Element]:
+    """Which parts of the product have not reported for a minute. Others than staff learn of the collector alone."""
+    beats = dict(Heartbeat.objects.values_list("part", "at"))
+    found = []
+    if since := _since("collector", beats, shown):
+        to_do = "Nothing is stored until it runs again. See its log, and start it again."
+        if not user.is_staff:
+            to_do = "Nothing is stored until it runs again. Tell an administrator."
+        found.append(_notice(f"The collector has not reported since {since}", to_do, is_bad=True))
+    if user.is_staff:
+        for part, meaning in _WORKERS.items():
+            if since := _since(part, beats, shown):
+                title = f"The worker “{part}” has not reported since {since}"
+                found.append(_notice(title, f"{meaning} See its log, and start it again.", is_bad=True))
+    return found
+
+
+def _since(part: str, beats: dict[str, datetime], shown: Shown) -> str | None:
+    """Since when a part is silent. One that never reported is as old as the device, since it may only just start."""
+    last = beats.get(part, shown.device.first_seen)
+    return moment(periods.to_ms(last), shown.zone, shown.now_ms) if _is_silent(last, shown.now_ms) else None
+
+
+def _no_readings(device: Device, user: Any) -> Element:
+    says: list[Element] = [
+        html.P("The first reading comes with its next answer, within seconds. If none comes: see that the unit is "
+               "switched on, on the network of this server, and active (in its own set-up).")
+    ]  # fmt: skip
+    if user.is_staff:
+        says.append(html.P(html.A("Look at it in the administration", href=_admin_page(device))))
+    return _notice(f"{device} has no readings yet", says)
+
+
 def unnamed_ports(device: Device, user: Any) -> Element:
     says: list[Any] = [html.Span("Its ports have no names yet, so they appear as CT1, CT2 and so on. ")]
     if user.is_staff:
         says.append(html.A("Name them in the administration", href=_admin_page(device)))
-    return _notice(f"{device} is ready", says)
+    return _notice(f"{device} is ready", html.P(says))
 
 
-def claimed_twice(device: Device) -> Element:
-    says = (
-        f"A second address, {device.claimed_from}, claims the label {device.assy}. "
-        "Nothing is stored until that is settled in the administration."
-    )
-    return _notice("Two units say that they are this one", says, is_bad=True)
-
-
-def _collector_state(now_ms: int) -> Element:
-    heartbeat = Heartbeat.objects.filter(part="collector").first()
-    if heartbeat is None:
-        return _state(False, "The collector has not run yet. Start everything with: make run")
-    seconds = (now_ms - periods.to_ms(heartbeat.at)) // 1000
-    if seconds * 1000 > COLLECTOR_SILENT_AFTER_MS:
-        when = heartbeat.at.strftime("%Y-%m-%d %H:%M UTC")
-        return _state(False, f"The collector is not running: it was last heard of on {when}. Start it with: make run")
-    return _state(True, "The collector is running and asks for units on the network.")
+# --- How it looks -----------------------------------------------------------------------------------------------
+def _is_silent(last: datetime, now_ms: int) -> bool:
+    return now_ms - periods.to_ms(last) > SILENT_AFTER_MS
 
 
 def _state(is_well: bool, words: str) -> Element:
-    return html.P(words, className="ct6-state " + ("ct6-well" if is_well else "ct6-ill"), role="status")
+    return html.P(words, className="ct6-state " + ("ct6-well" if is_well else "ct6-ill"))
 
 
 def _notice(title: str, says: Any, *, is_bad: bool = False) -> Element:
-    return html.Div(
-        [html.Strong(title), html.P(says)], className=f"ct6-notice {'ct6-ill' if is_bad else ''}", role="status"
-    )
+    body = [html.P(says)] if isinstance(says, str) else says
+    look = "ct6-notice ct6-ill" if is_bad else "ct6-notice"
+    return html.Div([html.Strong(title), html.Div(body)], className=look, role="status")
 
 
 def _card(title: str, *children: Element) -> Element:

@@ -20,14 +20,27 @@ class Question:
 
 
 LOOK = Question(("stamp.data", "freshness.children"), ("url.search", "look.data"), ("stamp.data",))
-DRAW = Question(("power-drawn.data", "power-note.children"), ("url.search", "stamp.data", "scheme.data"))
-TELL = Question(("energy.children",), ("url.search", "stamp.data"))
+DRAW = Question(
+    ("plot-drawn.data", "plot-note.children", "plot-told.data"),
+    ("url.search", "stamp.data", "scheme.data"),
+    ("room.data",),
+)
+TELL = Question(("energy-told.data",), ("url.search", "stamp.data"))
+PEAK = Question(("peak-told.data",), ("url.search",))
 SHOW = Question(
-    ("tabs.children", "controls.children", "notices.children", "panel.hidden", "defaults.data", "last-shown.data"),
+    (
+        "tabs.children",
+        "notices.children",
+        "panel.hidden",
+        "power-page.hidden",
+        "energy-page.hidden",
+        "defaults.data",
+        "last-shown.data",
+    ),
     ("url.search", "roll-call.data"),
     ("last-shown.data",),
 )
-QUESTIONS = {"look": LOOK, "draw": DRAW, "tell": TELL, "show": SHOW}
+QUESTIONS = {"look": LOOK, "draw": DRAW, "tell": TELL, "peak": PEAK, "show": SHOW}
 
 
 def ask(

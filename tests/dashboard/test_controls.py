@@ -1,4 +1,4 @@
-"""The tabs, the choice of the day, and what is said where something is missing."""
+"""The tabs and the choices: what they say, and where they lead."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from readings import heartbeats
 from tests.dashboard.asking import SHOW, answer, ask, find, texts
 from tests.factories import make_device
 from tests.people import logged_in, make_user
@@ -19,15 +18,29 @@ def staff() -> Client:
     return logged_in(make_user(staff=True))
 
 
-def notices(client: Client, search: str = "") -> Any:
-    return answer(client, SHOW, search)["notices.children"]
+def told(client: Client, search: str = "") -> dict[str, Any]:
+    """The properties of controls and links by name."""
+    said = answer(client, SHOW, search)["defaults.data"]["told"]
+    return {
+        identity if isinstance(identity, str) else next(iter(identity.values())): props
+        for identity, props in said
+        if "says" not in identity
+    }
+
+
+def says(client: Client, search: str) -> dict[str, Any]:
+    return {
+        identity["says"]: props
+        for identity, props in answer(client, SHOW, search)["defaults.data"]["told"]
+        if "says" in identity
+    }
 
 
 class TestTabs:
     def test_a_tab_per_device_the_first_one_chosen(self, staff: Client) -> None:
         workshop, attic = make_device("B", name="Workshop"), make_device("A", name="Attic")
         (tabs,) = find(answer(staff, SHOW)["tabs.children"], id={"control": "device"})
-        assert tabs["value"] == str(attic.pk)
+        assert told(staff)["device"] == {"value": str(attic.pk)}
         assert [tab["props"]["value"] for tab in tabs["children"]["props"]["children"]] == [
             str(attic.pk),
             str(workshop.pk),
@@ -36,8 +49,7 @@ class TestTabs:
     def test_the_address_chooses_another(self, staff: Client) -> None:
         make_device("A", name="Attic")
         workshop = make_device("B", name="Workshop")
-        (tabs,) = find(answer(staff, SHOW, f"?device={workshop.pk}")["tabs.children"], id={"control": "device"})
-        assert tabs["value"] == str(workshop.pk)
+        assert told(staff, f"?device={workshop.pk}")["device"] == {"value": str(workshop.pk)}
 
     def test_a_device_without_a_name_goes_by_its_label(self, staff: Client) -> None:
         make_device("ASY0398_V003.300_SN00001801", name="")
@@ -53,83 +65,84 @@ class TestTabs:
         assert texts(answer(staff, SHOW)["tabs.children"]) == "Attic"
 
 
-class TestDay:
-    def test_the_days_before_and_after_are_a_step_away(self, staff: Client) -> None:
+class TestChoices:
+    """What the choices are told to say, by the id of the element."""
+
+    def test_start_and_stop_say_the_range(self, staff: Client) -> None:
+        make_device(timezone="Europe/London")
+        said = told(staff, "?range=last-month")
+        start = datetime.fromisoformat(said["start-date"]["value"]).date()
+        stop = datetime.fromisoformat(said["stop-date"]["value"]).date()
+        assert (start.day, stop.day, said["start-time"]["value"], said["stop-time"]["value"]) == (
+            1,
+            1,
+            "00:00",
+            "00:00",
+        )
+        assert 28 <= (stop - start).days <= 31
+
+    def test_a_step_moves_one_end_by_a_day_and_keeps_the_rest(self, staff: Client) -> None:
         device = make_device()
-        controls = answer(staff, SHOW, f"?device={device.pk}&day=2026-03-01")["controls.children"]
-        (before,) = find(controls, title="Previous day")
-        (after,) = find(controls, title="Next day")
-        assert before["href"] == f"/?device={device.pk}&day=2026-02-28"
-        assert after["href"] == f"/?device={device.pk}&day=2026-03-02"
-        (picker,) = find(controls, id={"control": "day"})
-        assert picker["value"] == "2026-03-01"
+        said = told(staff, f"?device={device.pk}&start=2026-03-01T06:30&stop=2026-03-02T00:00&quantity=voltage")
+        kept = f"?device={device.pk}&start={{}}&stop={{}}&quantity=voltage"
+        assert said["start-1"]["href"] == kept.format("2026-02-28T06%3A30", "2026-03-02T00%3A00")
+        assert said["stop+1"]["href"] == kept.format("2026-03-01T06%3A30", "2026-03-03T00%3A00")
+
+    def test_the_range_before_is_named_after_what_it_is(self, staff: Client) -> None:
+        make_device()
+        said = told(staff, "?day=2026-03-01")
+        assert (said["earlier"]["title"], said["earlier"]["href"]) == ("Previous day", "?day=2026-02-28")
+        assert (said["later"]["title"], said["later"]["href"]) == ("Next day", "?day=2026-03-02")
+        assert told(staff, "?range=last-month")["earlier"]["title"] == "Previous month"
+        assert told(staff, "?start=2026-03-01T06:00&stop=2026-03-01T07:00")["earlier"]["title"] == "Earlier"
 
     def test_today_is_left_out_of_the_address_so_that_it_goes_on_at_midnight(self, staff: Client) -> None:
-        device = make_device()
-        today = datetime.now(UTC).date()
-        yesterday = (today - timedelta(days=1)).isoformat()
-        controls = answer(staff, SHOW, f"?device={device.pk}&day={yesterday}")["controls.children"]
-        (after,) = find(controls, title="Next day")
-        assert after["href"] == f"/?device={device.pk}"
-
-    def test_there_is_no_step_into_the_future(self, staff: Client) -> None:
         make_device()
-        controls = answer(staff, SHOW)["controls.children"]
-        assert find(controls, title="Next day") == []
-        (picker,) = find(controls, id={"control": "day"})
-        assert picker["maxDate"] == picker["value"]
+        yesterday = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
+        assert told(staff, f"?day={yesterday}")["later"]["href"] == "?"
+        assert told(staff, f"?day={yesterday}")["today"]["href"] == "?"
 
-    def test_the_browser_learns_what_the_address_may_leave_out(self, staff: Client) -> None:
+    def test_there_is_no_range_after_one_that_goes_on(self, staff: Client) -> None:
+        make_device()
+        assert told(staff, "?range=week")["later"] == {"className": "ct6-step ct6-nowhere"}
+
+    def test_the_chosen_range_is_marked(self, staff: Client) -> None:
+        make_device()
+        said = told(staff, "?range=week")
+        assert [name for name, props in said.items() if "ct6-current" in props.get("className", "")] == ["week"]
+        assert says(staff, "?range=week")["week"] == {"children": "(chosen)"}
+
+    def test_a_start_after_the_stop_is_said_and_both_stay_as_typed(self, staff: Client) -> None:
+        make_device()
+        said = told(staff, "?start=2026-03-02T06:00&stop=2026-03-01T00:00")
+        assert (said["start-date"]["value"], said["stop-date"]["value"]) == ("2026-03-02", "2026-03-01")
+        assert said["start-date"]["error"] is True
+        assert "not before the stop" in said["backwards"]["children"]
+        assert said["exchange"]["href"] == "?start=2026-03-01T00%3A00&stop=2026-03-02T06%3A00"
+
+    def test_what_is_plotted_is_what_the_address_says(self, staff: Client) -> None:
+        make_device()
+        said = told(staff, "?quantity=voltage&resolution=hour&sign=positive&ymin=-2.5&view=energy")
+        values = {name: said[name]["value"] for name in ("quantity", "resolution", "sign", "ymin", "ymax", "view")}
+        assert values == {
+            "quantity": "voltage", "resolution": "hour", "sign": "positive", "ymin": -2.5, "ymax": "", "view": "energy",
+        }  # fmt: skip
+        assert said["sign"]["disabled"] is True, "a voltage has no direction"
+
+    def test_every_word_but_the_device_is_left_out_where_it_says_nothing_new(self, staff: Client) -> None:
         device = make_device(timezone="Pacific/Kiritimati")
         defaults = answer(staff, SHOW)["defaults.data"]
         today = (datetime.now(UTC) + timedelta(hours=14)).date()
-        assert defaults == {"values": {"device": str(device.pk), "day": today.isoformat()}, "moving": ["day"]}
+        assert defaults["values"]["device"] == str(device.pk)
+        assert defaults["values"]["start-date"] == today.isoformat()
+        assert {"resolution", "quantity", "sign", "view"} <= set(defaults["moving"])
+        assert "device" not in defaults["moving"]
 
-
-class TestWhatIsMissing:
-    def test_staff_read_what_to_do_when_there_is_no_unit(self, staff: Client) -> None:
-        shown = answer(staff, SHOW)
-        assert shown["panel.hidden"] is True
-        assert "Make it active" in texts(shown["notices.children"])
-
-    def test_and_whether_the_collector_runs(self, staff: Client) -> None:
-        assert "has not run yet" in texts(notices(staff))
-        heartbeats.note("collector", datetime.now(UTC))
-        assert "The collector is running" in texts(notices(staff))
-        heartbeats.note("collector", datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
-        assert "last heard of on 2026-01-02 03:04 UTC" in texts(notices(staff))
-
-    def test_others_read_whom_to_ask(self) -> None:
+    def test_the_views_take_turns(self, staff: Client) -> None:
         make_device()
-        said = texts(notices(logged_in(make_user())))
-        assert "administrator" in said
-        assert "collector" not in said
-
-    def test_staff_get_to_a_pending_unit_by_a_link(self, staff: Client) -> None:
-        make_device(name="Newcomer", adoption="pending")
-        said = notices(staff)
-        assert "Newcomer (127.0.0.2) waits to be adopted" in texts(said)
-        assert find(said, href="/admin/devices/device/?adoption__exact=pending")
-
-    def test_others_get_no_such_link(self) -> None:
-        device = make_device(name="Newcomer", adoption="pending")
-        said = notices(logged_in(make_user(sees=[device])))
-        assert "Newcomer" in texts(said)
-        assert "/admin/" not in str(said)
-
-    def test_unnamed_ports_get_a_hint(self, staff: Client) -> None:
-        device = make_device(ports=["", ""])
-        said = notices(staff)
-        assert "no names yet" in texts(said)
-        assert find(said, href=f"/admin/devices/device/{device.pk}/change/")
-
-    def test_one_name_is_enough_to_drop_the_hint(self, staff: Client) -> None:
-        make_device(ports=["Grid", ""])
-        assert texts(notices(staff)) == ""
-
-    def test_a_label_claimed_twice_is_said(self, staff: Client) -> None:
-        make_device(ports=["Grid"], claimed_from="192.168.0.99")
-        assert "192.168.0.99" in texts(notices(staff))
+        power, energy = answer(staff, SHOW), answer(staff, SHOW, "?view=energy")
+        assert (power["power-page.hidden"], power["energy-page.hidden"]) == (False, True)
+        assert (energy["power-page.hidden"], energy["energy-page.hidden"]) == (True, False)
 
 
 class TestRollCall:

@@ -17,13 +17,14 @@ from dashboard.figures import (
     Figure,
     Measure,
     Scheme,
-    Span,
     Trace,
     blank_figure,
     colour_of,
     line_figure,
     packed,
+    shared_times,
 )
+from dashboard.time_axis import Span
 
 KILOWATTS = Measure("kW", 3, "kW")
 MINUTE_MS = 60_000
@@ -43,8 +44,10 @@ def day(date: str, zone: str) -> Span:
 
 
 def drawn(span: Span, times: list[int], values: list[float], *, step_ms: int | None = MINUTE_MS, **more: Any) -> Figure:
-    trace = Trace("port-1", more.pop("name", "Grid"), 1, np.array(times, dtype=np.int64), np.array(values, dtype=float))
-    values_of = {"scheme": "light", "zoom": "1 today", "choice": "1", **more}
+    about = {name: more.pop(name) for name in ("low", "high", "recovered") if name in more}
+    name = more.pop("name", "Grid")
+    trace = Trace("port-1", name, 1, np.array(times, dtype=np.int64), np.array(values, dtype=float), **about)
+    values_of = {"scheme": "light", "zoom": "1 today", "choice": "1", "view": span, **more}
     return line_figure([trace], Drawing(measure=KILOWATTS, span=span, step_ms=step_ms, **values_of))
 
 
@@ -126,7 +129,7 @@ def test_names_are_no_markup() -> None:
 def test_hover_tells_all_lines_at_that_moment_in_their_unit() -> None:
     figure = drawn(UTC_DAY, [UTC_DAY.start_ms], [1.0])
     assert figure["layout"]["hovermode"] == "x unified"
-    assert figure["data"][0]["hovertemplate"] == "%{y:.3f} kW"
+    assert figure["data"][0]["hovertemplate"] == "%{y:,.3f} kW"
 
 
 def test_zoom_and_choice_of_traces_survive_new_data_under_the_same_name() -> None:
@@ -176,6 +179,70 @@ def test_a_day_without_values_has_its_axis_too() -> None:
 def test_an_ordinary_day_leaves_the_ticks_to_the_zoom() -> None:
     axis = drawn(day("2026-11-22", "Europe/London"), [], [])["layout"]["xaxis"]
     assert "tickvals" not in axis
+
+
+def test_a_long_range_across_a_change_of_the_clocks_shows_local_days() -> None:
+    zone = ZoneInfo("Europe/London")
+    span = Span(ms("2026-10-20T00:00+01:00"), ms("2026-11-03T00:00+00:00"), zone)
+    midnights = [ms("2026-10-24T00:00+01:00"), ms("2026-10-25T00:00+01:00"), ms("2026-10-26T00:00+00:00")]
+    figure = drawn(span, midnights, [1.0, 2.0, 3.0], step_ms=24 * HOUR_MS, is_stepped=True)
+    line = figure["data"][0]
+    assert [told(figure, line["x0"] + index * line["dx"]) for index in range(4)] == [
+        "2026-10-24 00:00", "2026-10-25 00:00", "2026-10-26 00:00", "2026-10-27 00:00",
+    ]  # fmt: skip
+    assert line["line"]["shape"] == "hv"
+    assert "tickvals" not in figure["layout"]["xaxis"]
+
+
+def test_the_browser_learns_which_instant_a_place_of_the_axis_is() -> None:
+    zone = ZoneInfo("Europe/London")
+    span = Span(ms("2026-10-20T00:00+01:00"), ms("2026-11-03T00:00+00:00"), zone)
+    change = ms("2026-10-25T01:00+00:00")
+    assert drawn(span, [], [])["layout"]["meta"]["clocks"] == [
+        [span.start_ms + HOUR_MS, HOUR_MS],
+        [change, 0],
+    ]
+
+
+def test_a_zoomed_view_has_its_own_range_and_all_of_it_is_a_double_click_away() -> None:
+    view = Span(UTC_DAY.start_ms + HOUR_MS, UTC_DAY.start_ms + 2 * HOUR_MS, UTC_DAY.zone)
+    axis = drawn(UTC_DAY, [UTC_DAY.start_ms], [1.0], view=view)["layout"]["xaxis"]
+    assert axis["range"] == ["2026-11-22 01:00", "2026-11-22 02:00"]
+    assert axis["autorange"] is False
+    assert axis["autorangeoptions"]["include"] == ["2026-11-22 00:00", "2026-11-23 00:00"]
+
+
+def test_limits_bound_the_values_and_a_zoom_of_values_goes_before() -> None:
+    axis = drawn(UTC_DAY, [], [], limits=(-1.0, None), zoom_y=(0.0, 2.0))["layout"]["yaxis"]
+    assert axis["autorangeoptions"] == {"include": [-1.0], "clipmin": -1.0}
+    assert (axis["range"], axis["autorange"]) == ([0.0, 2.0], False)
+    assert "autorangeoptions" not in drawn(UTC_DAY, [], [])["layout"]["yaxis"]
+
+
+def test_a_band_lies_behind_its_line_and_goes_with_it_in_the_legend() -> None:
+    times = [UTC_DAY.start_ms, UTC_DAY.start_ms + MINUTE_MS]
+    figure = drawn(UTC_DAY, times, [1.0, 2.0], low=np.array([-9.0, 2.0]), high=np.array([1.0, 2.5]))
+    band, line = figure["data"]
+    assert (band["uid"], line["uid"]) == ("port-1-band", "port-1")
+    assert band["legendgroup"] == line["legendgroup"]
+    assert min(unpacked(band["y"])) == -9.0
+
+
+def test_recovered_pieces_get_dashes() -> None:
+    times = [UTC_DAY.start_ms + minute * MINUTE_MS for minute in range(5)]
+    recovered = np.array([False, False, True, False, False])
+    line, dashes = drawn(UTC_DAY, times, [1.0, 2.0, 3.0, 4.0, 5.0], recovered=recovered)["data"]
+    np.testing.assert_array_equal(unpacked(line["y"]), [1.0, 2.0, 3.0, 4.0, 5.0])
+    np.testing.assert_array_equal(unpacked(dashes["y"]), [np.nan, 2.0, 3.0, 4.0, np.nan])
+    assert dashes["line"]["dash"] != "solid"
+
+
+def test_times_that_lines_share_are_told_once() -> None:
+    figure = drawn(UTC_DAY, [UTC_DAY.start_ms + 17, UTC_DAY.start_ms + 1020], [1.0, 2.0], step_ms=None)
+    line = figure["data"][0]
+    shared = shared_times({"data": [line, {**line, "uid": "port-2"}], "layout": {}})
+    assert [trace["x"] for trace in shared["data"]] == [0, 0]
+    assert shared["times"] == [line["x"]]
 
 
 def luminance(colour: str) -> float:

@@ -1,15 +1,16 @@
 """New readings are noticed, and what is said about the freshness of the data."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from dashboard.live import freshness, is_online, stamp_of
+from dashboard.live import LOOK_EVERY_MS, freshness, silence, stamp_of, tab_label
 from dashboard.state import Shown, State, shown_of
 from devices.models import Device
-from readings.periods import MINUTE_MS, SECOND_MS, parse_time, to_datetime
-from tests.dashboard.asking import LOOK, ask, texts
-from tests.factories import make_device, store_reading
+from readings.periods import MINUTE_MS, SECOND_MS, parse_time, to_datetime, to_ms
+from tests.dashboard.asking import LOOK, answer, ask, texts
+from tests.factories import make_device, store_answer, store_reading
 from tests.people import logged_in, make_user
 
 pytestmark = pytest.mark.django_db
@@ -18,12 +19,27 @@ NOW = parse_time("2026-11-22T14:05:00Z")
 
 
 def shown(device: Device, now_ms: int = NOW, day: str = "2026-11-22") -> Shown:
-    return shown_of(State(day=datetime.fromisoformat(day).date()), device, now_ms)
+    return shown_of(State.read(f"?day={day}"), device, now_ms)
 
 
-def said(device: Device) -> str:
+def answered(at_ms: int, **fields: object) -> Device:
+    device = make_device(ports=["Grid"], **fields)  # type: ignore[arg-type]
+    store_answer(device, at_ms, SECOND_MS, [-1000.0])
+    return device
+
+
+def said(device: Device, now_ms: int = NOW) -> str:
     """The sentence on how fresh the data is, as it comes to the browser."""
-    return texts([part.to_plotly_json() for part in freshness(shown(device))])
+    return texts([part.to_plotly_json() for part in freshness(shown(device, now_ms))])
+
+
+def tab(device: Device, now_ms: int = NOW) -> str:
+    parts = tab_label(device, now_ms)
+    return texts([part if isinstance(part, str) else part.to_plotly_json() for part in parts])
+
+
+def test_the_page_looks_every_two_seconds() -> None:
+    assert LOOK_EVERY_MS == 2 * SECOND_MS
 
 
 class TestStamp:
@@ -34,8 +50,7 @@ class TestStamp:
         assert stamp_of(shown(device)) != before
 
     def test_it_stays_while_nothing_comes(self) -> None:
-        device = make_device()
-        store_reading(device, NOW - SECOND_MS, SECOND_MS, [1.0])
+        device = answered(NOW - SECOND_MS)
         assert stamp_of(shown(device)) == stamp_of(shown(device, NOW + 3 * SECOND_MS))
 
     def test_a_gap_grows_from_minute_to_minute(self) -> None:
@@ -43,13 +58,13 @@ class TestStamp:
         assert stamp_of(shown(device)) != stamp_of(shown(device, NOW + MINUTE_MS))
 
     def test_a_day_that_is_over_is_not_drawn_again(self) -> None:
-        device = make_device()
+        device = answered(NOW)
         before = stamp_of(shown(device, day="2026-11-21"))
-        store_reading(device, NOW - SECOND_MS, SECOND_MS, [1.0])
-        assert stamp_of(shown(device, NOW + MINUTE_MS, day="2026-11-21")) == before
+        store_answer(device, NOW + SECOND_MS, SECOND_MS, [1.0])
+        assert stamp_of(shown(device, NOW + SECOND_MS, day="2026-11-21")) == before
 
     def test_falling_silent_changes_it(self) -> None:
-        device = make_device(last_seen=to_datetime(NOW))
+        device = answered(NOW)
         assert stamp_of(shown(device, day="2026-11-21")) != stamp_of(shown(device, NOW + MINUTE_MS, day="2026-11-21"))
 
     def test_an_unchanged_stamp_is_not_sent_again(self) -> None:
@@ -60,23 +75,63 @@ class TestStamp:
         stamp = first.json()["response"]["stamp"]["data"]
         assert ask(client, LOOK, {**values, "stamp.data": stamp}, changed="look.data").status_code == 204
 
+    def test_a_new_reading_does_not_say_again_that_the_device_is_live(self) -> None:
+        now_ms = to_ms(datetime.now(UTC))
+        device = answered(now_ms)
+        client = logged_in(make_user(staff=True))
+        first = answer(client, LOOK)
+        assert "Live" in texts(first["freshness.children"])
+        store_answer(device, now_ms + 1, 1, [1.0])
+        again = answer(client, LOOK, **{"stamp.data": first["stamp.data"]})
+        assert again["stamp.data"] != first["stamp.data"]
+        assert "freshness.children" not in again
+
+    def test_what_the_browser_claims_to_know_may_be_anything(self) -> None:
+        answered(NOW)
+        client = logged_in(make_user(staff=True))
+        claims: list[Any] = [[], {"a": 1}, "x", 7]
+        for claim in claims:
+            assert "freshness.children" in answer(client, LOOK, **{"stamp.data": claim})
+
 
 class TestFreshness:
     def test_a_device_that_answers_is_live(self) -> None:
-        assert said(make_device(last_seen=to_datetime(NOW - 5 * SECOND_MS))) == "UTC Live"
+        assert said(answered(NOW - 5 * SECOND_MS)) == "UTC Live"
 
     def test_a_silent_one_says_since_when(self) -> None:
-        device = make_device(timezone="Asia/Kathmandu", last_seen=to_datetime(NOW - 3 * MINUTE_MS))
+        device = answered(NOW - 3 * MINUTE_MS, timezone="Asia/Kathmandu")
         assert said(device) == "Asia/Kathmandu No data since 19:47"
 
     def test_with_the_day_when_that_is_not_today(self) -> None:
-        device = make_device(last_seen=datetime(2026, 11, 3, 9, 30, tzinfo=UTC))
+        device = answered(parse_time("2026-11-03T09:30:00Z"))
         assert said(device) == "UTC No data since 09:30 on 3 November 2026"
 
     def test_one_that_never_answered_says_so(self) -> None:
         assert said(make_device()) == "UTC No data yet"
 
-    def test_it_is_online_for_ten_seconds_after_an_answer(self) -> None:
-        device = make_device(last_seen=to_datetime(NOW))
-        assert is_online(device, NOW + timedelta(seconds=10) // timedelta(milliseconds=1))
-        assert not is_online(device, NOW + 10 * SECOND_MS + 1)
+    def test_one_that_is_heard_but_not_stored_is_not_live(self) -> None:
+        """Two units claim its label."""
+        device = answered(NOW - 3 * MINUTE_MS, claimed_from="127.0.0.9")
+        device.last_seen = to_datetime(NOW)
+        assert said(device) == "UTC No data since 14:02"
+
+    def test_readings_tell_where_the_newest_answer_is_not_kept(self) -> None:
+        device = make_device(ports=["Grid"])
+        store_reading(device, NOW - 3 * MINUTE_MS, SECOND_MS, [1.0])
+        assert said(device) == "UTC No data since 14:02"
+
+    def test_it_is_live_for_ten_seconds_after_an_answer(self) -> None:
+        device = answered(NOW)
+        assert silence(device, NOW + 10 * SECOND_MS) is None
+        assert silence(device, NOW + 10 * SECOND_MS + 1) == "No data since 14:05"
+
+
+class TestTab:
+    def test_it_says_since_when_a_device_is_silent(self) -> None:
+        assert tab(answered(NOW - 3 * MINUTE_MS, name="Attic")) == "Attic No data since 14:02"
+
+    def test_and_nothing_while_it_answers(self) -> None:
+        assert tab(answered(NOW, name="Attic", demo=True)) == "Attic demo"
+
+    def test_nor_of_one_that_never_answered(self) -> None:
+        assert tab(make_device(name="Attic")) == "Attic"

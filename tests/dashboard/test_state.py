@@ -1,11 +1,11 @@
 """What an address says, and what it shows to whom."""
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from dashboard.state import State, ports_of, shown_of, shown_to
+from dashboard.state import State, Zoom, ports_of, shown_of, shown_to
 from readings.periods import HOUR_MS, parse_time
 from tests.factories import make_device
 from tests.people import make_user
@@ -14,13 +14,33 @@ NOON = parse_time("2026-11-22T12:00:00Z")
 
 
 def test_an_address_without_words_shows_the_first_device_today() -> None:
-    assert State.read("") == State.read(None) == State(None, None)
+    assert State.read("") == State.read(None) == State()
 
 
-def test_an_address_reads_as_it_is_written() -> None:
-    state = State(3, date(2026, 11, 22))
-    assert state.search == "?device=3&day=2026-11-22"
-    assert State.read(state.search) == state
+@pytest.mark.parametrize(
+    ("state", "search"),
+    [
+        (State(), "?"),
+        (State(3), "?device=3"),
+        (State(3).on(date(2026, 11, 22)), "?device=3&day=2026-11-22"),
+        (State().named("last-week"), "?range=last-week"),
+        (
+            State().between(datetime.fromisoformat("2026-11-22T06:30"), datetime.fromisoformat("2026-11-23T00:00:30")),
+            "?start=2026-11-22T06%3A30&stop=2026-11-23T00%3A00%3A30",
+        ),
+        (
+            State(view="energy", resolution="hour", quantity_name="voltage", sign="positive"),
+            "?view=energy&resolution=hour&quantity=voltage&sign=positive",
+        ),
+        (State(ymin=-2.5, ymax=10.0), "?ymin=-2.5&ymax=10"),
+        (State(zoom=Zoom(NOON, NOON + HOUR_MS)), f"?zoom={NOON}_{NOON + HOUR_MS}"),
+        (State(zoom=Zoom(None, None, -1.5, 2.0)), "?zoom=__-1.5_2"),
+        (State(peak_port_id=7, peak_of="export"), "?peak=7&peakof=export"),
+    ],
+)
+def test_an_address_reads_as_it_is_written(state: State, search: str) -> None:
+    assert state.search == search
+    assert State.read(search) == state
 
 
 @pytest.mark.parametrize(
@@ -34,15 +54,56 @@ def test_an_address_reads_as_it_is_written() -> None:
         "?day=today",
         "?day=0001-01-01",
         "?day=2026-02-30",
+        "?start=yesterday",
+        "?range=decade",
+        "?resolution=fortnight",
+        "?quantity=password",
+        "?sign=both",
+        "?ymin=nan&ymax=inf",
+        "?zoom=5_3",
+        "?zoom=0_1",
+        "?zoom=__2_1",
+        "?view=",
+        "?peak=me",
         "?%ff",
     ],
 )
 def test_unreadable_words_count_as_left_out(search: str) -> None:
-    assert State.read(search) == State(None, None)
+    assert State.read(search) == State()
 
 
 def test_unknown_words_are_left_to_later_versions() -> None:
-    assert State.read("?quantity=voltage&device=3") == State(3, None)
+    assert State.read("?taste=salty&device=3") == State(3)
+
+
+@pytest.mark.parametrize("search", ["?start=2026-11-22T06:00", "?stop=2026-11-23T00:00&start=2026-11-22T06:00"])
+def test_a_start_alone_means_until_midnight(search: str) -> None:
+    assert State.read(search).stop == datetime.fromisoformat("2026-11-23T00:00")
+
+
+def test_a_stop_alone_means_from_midnight() -> None:
+    assert State.read("?stop=2026-11-23T00:00").start == datetime.fromisoformat("2026-11-22T00:00")
+
+
+def test_another_range_is_not_zoomed() -> None:
+    assert State(zoom=Zoom(NOON, NOON + 1)).named("week").zoom is None
+
+
+@pytest.mark.django_db
+def test_a_start_after_the_stop_is_told_as_such_and_both_are_kept() -> None:
+    shown = shown_of(State.read("?start=2026-11-22T06:00&stop=2026-11-21T00:00"), make_device(), NOON)
+    assert shown.is_backwards
+    assert shown.start_ms == shown.end_ms
+    assert (shown.start.hour, shown.stop.day) == (6, 21)
+
+
+@pytest.mark.django_db
+def test_the_view_is_the_range_or_what_was_zoomed_to() -> None:
+    device = make_device()
+    whole = shown_of(State(), device, NOON)
+    assert whole.view_ms == (whole.start_ms, whole.end_ms)
+    assert shown_of(State(zoom=Zoom(NOON, NOON + 5)), device, NOON).view_ms == (NOON, NOON + 5)
+    assert shown_of(State(zoom=Zoom(low=1.0, high=2.0)), device, NOON).view_ms == whole.view_ms
 
 
 @pytest.mark.django_db
@@ -56,23 +117,23 @@ def test_unknown_words_are_left_to_later_versions() -> None:
     ],
 )
 def test_a_day_is_from_midnight_to_midnight_of_the_devices_zone(zone: str, day: date, hours: int) -> None:
-    shown = shown_of(State(1, day), make_device(timezone=zone), NOON)
+    shown = shown_of(State(1).on(day), make_device(timezone=zone), NOON)
     assert shown.end_ms - shown.start_ms == hours * HOUR_MS
-    assert shown.day == day
+    assert shown.start.date() == day
 
 
 @pytest.mark.django_db
 def test_today_is_the_devices_today() -> None:
     shown = shown_of(State(), make_device(timezone="Pacific/Auckland"), NOON)
-    assert shown.day == shown.today == date(2026, 11, 23)
+    assert shown.start.date() == shown.today == date(2026, 11, 23)
     assert shown.is_live
 
 
 @pytest.mark.django_db
 def test_yesterday_is_over_and_tomorrow_still_to_come() -> None:
     device = make_device()
-    yesterday = shown_of(State(day=date(2026, 11, 21)), device, NOON)
-    tomorrow = shown_of(State(day=date(2026, 11, 23)), device, NOON)
+    yesterday = shown_of(State().on(date(2026, 11, 21)), device, NOON)
+    tomorrow = shown_of(State().on(date(2026, 11, 23)), device, NOON)
     assert (yesterday.is_live, yesterday.is_ahead) == (False, False)
     assert (tomorrow.is_live, tomorrow.is_ahead) == (False, True)
 

@@ -1,62 +1,23 @@
-// The browser's part of the dashboard: the address as the one state, the colour scheme, and what happened to requests.
+// The browser's part of the dashboard: the colour scheme, and what happened to requests.
 (function () {
   "use strict";
 
   // --- Callbacks that need no server ---------------------------------------------------------------------------
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.dashboard = {
-    // Writes what the controls say into the address. A control that says what the address says already changes nothing.
-    navigate: function (values, ids, search, defaults) {
-      const words = new URLSearchParams(search || "");
-      const standard = (defaults && defaults.values) || {};
-      const moving = (defaults && defaults.moving) || [];
-      let changed = false;
-      ids.forEach(function (id, index) {
-        const name = id.control;
-        const value = values[index];
-        const said = words.has(name) ? words.get(name) : standard[name];
-        if (value === null || value === undefined || value === said) {
-          return;
-        }
-        changed = true;
-        if (moving.includes(name) && value === standard[name]) {
-          words.delete(name);
-        } else {
-          words.set(name, value);
-        }
-      });
-      return changed ? "?" + words.toString() : window.dash_clientside.no_update;
-    },
-
     // Lets a clock through while somebody can see the page.
     whenVisible: function (ticks) {
       return document.visibilityState === "visible" && ticks ? ticks : window.dash_clientside.no_update;
     },
 
-    // A new figure, zoomed as the one on the page where both show the same, and with the same traces left out.
-    keepChoices: function (figure) {
-      const graph = document.querySelector("#power .js-plotly-plot");
-      const held = (graph && graph.layout) || {};
-      const layout = Object.assign({}, figure.layout);
-      if (held.uirevision === layout.uirevision) {
-        layout.dragmode = held.dragmode || layout.dragmode;
-        Object.keys(layout).forEach(function (name) {
-          if (/^[xy]axis\d*$/.test(name) && held[name] && held[name].autorange === false) {
-            layout[name] = Object.assign({}, layout[name], { range: held[name].range, autorange: false });
-          }
-        });
-      }
-      let data = figure.data;
-      if (held.legend && held.legend.uirevision === layout.legend.uirevision) {
-        const leftOut = graph.data.filter((trace) => trace.visible === "legendonly").map((trace) => trace.uid);
-        data = data.map((trace) => leftOut.includes(trace.uid) ? Object.assign({}, trace, { visible: "legendonly" }) : trace);
-      }
-      return { data: data, layout: layout };
+    // The files hold what the page shows. Their addresses lie beside the page's own.
+    exportLinks: function (search) {
+      return ["export.csv", "export.xlsx"].map((file) => file + (search || ""));
     },
 
     colourScheme: function () {
       const scheme = window.ct6Scheme.current();
-      return [scheme, scheme];
+      return [scheme, scheme, window.dash_clientside.plot.room()];
     },
   };
 
@@ -72,12 +33,12 @@
 
   const userMenu = document.querySelector(".ct6-user");
   document.addEventListener("click", function (event) {
-    if (!userMenu.contains(event.target)) {
+    if (userMenu && !userMenu.contains(event.target)) {
       userMenu.open = false;
     }
   });
   document.addEventListener("keydown", function (event) {
-    if (event.key === "Escape" && userMenu.open) {
+    if (event.key === "Escape" && userMenu && userMenu.open) {
       userMenu.open = false;
       userMenu.querySelector("summary").focus();
     }

@@ -1,0 +1,252 @@
+"""The energy view: bars of import and export, the home's balance and its flow, what was before, and a heat map."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from dash import ClientsideFunction, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+
+from dashboard import compare, energy_choices, energy_lines, energy_numbers, flow
+from dashboard.app import Element, app, aria, callback, triggered_only_by
+from dashboard.compare import Period, StoredBucket
+from dashboard.energy_bars import WELL_MEASURED, BarDrawing, axis_of, bars_figure
+from dashboard.energy_choices import BALANCED, DAY_MS, balance_bucket, bar_bucket, ports_of
+from dashboard.export_links import links_of
+from dashboard.figures import Scheme, blank_figure
+from dashboard.flow import Use
+from dashboard.heatmap import heat_figure, heat_map_of
+from dashboard.state import Shown, current_ms, shown_to
+from devices.models import Port
+from readings import history, periods
+from readings.balance import balance_of, uses_of
+from readings.history import PortEnergy
+
+HEAT_UP_TO_MS: Final = 366 * DAY_MS
+
+
+def _graph(name: str, filename: str) -> Element:
+    return dcc.Graph(
+        id=name,
+        figure=blank_figure(),
+        responsive=True,
+        className="ct6-energy-graph",
+        config={
+            "displaylogo": False,
+            "modeBarButtons": [["toImage"]],
+            "toImageButtonOptions": {"filename": filename, "scale": 2},
+        },
+    )
+
+
+def _card(name: str, title: str, *body: Element) -> Element:
+    return html.Section([html.H2(title), *body], className=f"ct6-card ct6-{name}-card", **aria(label=title))
+
+
+PANEL: Element = html.Div(
+    [
+        dcc.Store(id="energy-minute"),
+        dcc.Store(id="energy-bars-drawn"),
+        html.Div(
+            [
+                _card(
+                    "bars",
+                    "Import and export",
+                    html.Div(energy_choices.bar_choices(), className="ct6-energy-choices"),
+                    html.Div(_graph("energy-bars", "ct6-energy"), className="ct6-energy-drawing"),
+                    html.Div(id="energy-bars-note"),
+                    links_of("bars"),
+                ),
+                _card("balance", "Balance", html.Div(id="energy-balance")),
+                html.Div(
+                    _card(
+                        "flow",
+                        "Energy flow",
+                        html.Div(_graph("energy-flow", "ct6-energy-flow"), className="ct6-energy-drawing"),
+                        html.Div(id="energy-flow-note"),
+                    ),
+                    id="energy-flow-place",
+                    hidden=True,
+                ),
+                _card("comparison", "Compared with before", html.Div(id="energy-comparison")),
+                _card(
+                    "heat",
+                    "Hours and days",
+                    html.Div(energy_choices.heat_choices(), className="ct6-energy-choices"),
+                    html.Div(_graph("energy-heat", "ct6-energy-hours"), className="ct6-energy-drawing"),
+                    html.Div(id="energy-heat-note"),
+                ),
+            ],
+            className="ct6-energy-grid",
+        ),
+    ],
+    id="energy-view",
+    className="ct6-energy-view",
+)
+
+# Once a minute while somebody looks: a reading more changes a bar by a hair, and costs the work of all of them.
+app.clientside_callback(
+    ClientsideFunction("energy", "minute"),
+    Output("energy-minute", "data"),
+    Input("url", "pathname"),  # from the start, or all would be drawn a second time at the first look
+    Input("look", "data"),
+    State("energy-minute", "data"),
+)
+app.clientside_callback(
+    ClientsideFunction("energy", "keepLeftOut"),
+    Output("energy-bars", "figure"),
+    Input("energy-bars-drawn", "data"),
+    prevent_initial_call=True,
+)
+
+
+@callback(
+    Output("energy-bars-drawn", "data"),
+    Output("energy-bars-note", "children"),
+    Input("url", "search"),
+    Input("energy-minute", "data"),
+    Input("scheme", "data"),
+)
+def draw_bars(search: str | None, minute: int | None, scheme: str | None, user: Any, callback_context: Any) -> Any:
+    shown = _shown(user, search, callback_context)
+    bucket = bar_bucket(shown)
+    now = _period(shown)
+    before = now.before()
+    ports, lines_of = energy_lines.bar_ports(ports_of(shown), shown.state.bars)
+    stored: StoredBucket = "month" if bucket == "year" else bucket
+    here, there = compare.read(ports, now, before, stored, now_ms=shown.now_ms)
+    pieces = now.pieces(bucket)
+    measured = energy_lines.measured_of(here, pieces)
+    drawing = BarDrawing(
+        axis=axis_of(pieces, bucket, shown.zone, measured),
+        ghost=energy_lines.ghost(now, before, bucket, there),
+        incomplete=np.array([share is not None and share < WELL_MEASURED for share in measured], dtype=np.bool_),
+        is_import_below=shown.state.sign == "negative",
+        scheme=_scheme(scheme),
+        title="kWh  (import below zero)" if shown.state.sign == "negative" else "kWh  (export below zero)",
+        choice=f"{shown.device.pk} {shown.state.bars}",
+    )
+    lines = [line.drawn(here, pieces) for line in lines_of]
+    return bars_figure(lines, drawing), _bars_note(shown, here, int(drawing.incomplete.sum()))
+
+
+@callback(
+    Output("energy-balance", "children"),
+    Output("energy-comparison", "children"),
+    Output("energy-flow", "figure"),
+    Output("energy-flow-note", "children"),
+    Output("energy-flow-place", "hidden"),
+    Input("url", "search"),
+    Input("energy-minute", "data"),
+    Input("scheme", "data"),
+)
+def tell_balance(search: str | None, minute: int | None, scheme: str | None, user: Any, callback_context: Any) -> Any:
+    shown = _shown(user, search, callback_context)
+    ports = ports_of(shown)
+    roles = {port.pk: port.role for port in ports}
+    now, bucket = _period(shown), balance_bucket(shown)
+    both = compare.Both.read(ports, now, bucket, shown.now_ms)
+    lines = energy_numbers.compared_ports(ports, both.now_cut, both.before_cut)
+    told: list[Element] = [energy_numbers.no_roles(shown.device, user)]
+    streams: list[flow.Flow] = []
+    notes: list[Element] = []
+    uses = _uses(ports, roles, both.now)
+    if any(role in BALANCED for role in roles.values()):
+        balance = balance_of(roles, both.now)
+        told = [energy_numbers.numbers(balance, bucket)]
+        streams = flow.flows_to_draw(balance, uses)
+        earlier, later = balance_of(roles, both.before_cut), balance_of(roles, both.now_cut)
+        lines = energy_numbers.compared_balances(later, earlier)
+        lines += energy_numbers.compared_uses(_uses(ports, roles, both.now_cut), _uses(ports, roles, both.before_cut))
+        if flow.are_counted_twice(balance, uses):
+            words = "The loads add up to more than the home used: is one of them part of another?"
+            notes.append(html.P(words, className="ct6-small"))
+    coverage = energy_numbers.coverage_words(both.now, compare.name_of(now))
+    figure = flow.flow_figure(streams, uses, _scheme(scheme)) if streams else blank_figure()
+    return [*told, coverage], _comparison(lines, both), figure, notes, not streams
+
+
+@callback(
+    Output("energy-heat", "figure"),
+    Output("energy-heat-note", "children"),
+    Input("url", "search"),
+    Input("energy-minute", "data"),
+    Input("scheme", "data"),
+)
+def draw_heat(search: str | None, minute: int | None, scheme: str | None, user: Any, callback_context: Any) -> Any:
+    shown = _shown(user, search, callback_context)
+    port = energy_lines.heat_port(ports_of(shown), shown.state.heat)
+    end_ms = min(shown.end_ms, shown.now_ms)
+    start_ms = max(shown.start_ms, periods.day_start(end_ms - HEAT_UP_TO_MS, shown.zone))
+    energies = []
+    if port is not None and start_ms < end_ms:
+        energies = history.energy([port], start_ms, end_ms, "hour", now_ms=shown.now_ms)
+    heat = heat_map_of(energies, shown.zone)
+    if heat is None:
+        return blank_figure(), html.P("There are no readings of this port in this range.", className="ct6-small")
+    is_import_below = shown.state.sign == "negative"
+    sign = "below zero is import" if is_import_below else "below zero is export"
+    words = [f"kWh of each hour, {sign}; the hours are those of {shown.device.timezone}."]
+    if np.isnan(heat.net_kwh).any():
+        words.append("Grey hours were not measured.")
+    if start_ms > shown.start_ms:
+        words.append("Shown are the last 366 days of the range.")
+    return heat_figure(heat, _scheme(scheme), is_import_below=is_import_below), html.P(
+        " ".join(words), className="ct6-small"
+    )
+
+
+# --- What is asked -----------------------------------------------------------------------------------------------
+def _shown(user: Any, search: str | None, callback_context: Any = None) -> Shown:
+    """What the address shows, where that is this view; a new minute alone changes nothing in what is over."""
+    shown = shown_to(user, search, current_ms())
+    if shown is None or shown.state.view != "energy":
+        raise PreventUpdate
+    if callback_context is not None and not shown.is_live and triggered_only_by(callback_context, "energy-minute.data"):
+        raise PreventUpdate
+    return shown
+
+
+def _period(shown: Shown) -> Period:
+    return Period(shown.start_ms, shown.end_ms, shown.zone)
+
+
+def _scheme(scheme: str | None) -> Scheme:
+    return "dark" if scheme == "dark" else "light"
+
+
+# --- Elements -----------------------------------------------------------------------------------------------------
+def _bars_note(shown: Shown, energies: Sequence[PortEnergy], incomplete: int) -> list[Element]:
+    notes: list[Element] = []
+    if not any(energy.covered_ms or energy.recovered_ms for energy in energies):
+        words = "This range is still to come." if shown.is_ahead else "There are no readings in this range."
+        notes.append(html.P(words, role="status"))
+    coverage = energy_numbers.coverage_words(energies, compare.name_of(_period(shown)))
+    if coverage is not None:
+        notes.append(coverage)
+    if incomplete:
+        notes.append(html.P("Hatched bars were measured in part only.", className="ct6-small"))
+    asked = shown.state.bucket
+    used = bar_bucket(shown)
+    if asked not in ("auto", used):
+        words = {"day": "Hours are shown of up to 62 days.", "month": "Days are shown of up to 3 years."}[used]
+        notes.append(html.P(words, className="ct6-small"))
+    return notes
+
+
+def _uses(ports: Sequence[Port], roles: dict[int, str], energies: Sequence[PortEnergy]) -> list[Use]:
+    used = uses_of(roles, energies)
+    return [Use(port.label, port.number, used[port.pk]) for port in ports if port.pk in used]
+
+
+def _comparison(lines: Sequence[energy_numbers.Compared], both: compare.Both) -> list[Element]:
+    if not both.now_cut:
+        return [html.P("Nothing of this range is complete yet.", className="ct6-small")]
+    if energy_numbers.measured_share(both.before_cut) in (None, 0.0):
+        return [html.P(f"There are no readings to compare with: {both.before_name}.", className="ct6-small")]
+    coverage = (
+        energy_numbers.coverage_words(both.now_cut, both.now_name),
+        energy_numbers.coverage_words(both.before_cut, both.before_name),
+    )
+    table = energy_numbers.comparison(lines, both.now_name, both.before_name)
+    return [table, *(words for words in coverage if words is not None)]

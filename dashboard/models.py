@@ -1,0 +1,37 @@
+"""What the dashboard keeps of its own: who was given a link to it."""
+
+from django.conf import settings
+from django.db import models
+
+from devices.models import Device
+
+
+class WallDisplay(models.Model):
+    """A link that shows the dashboard of chosen devices without a login, until it is revoked.
+
+    Only the hash of its secret part is stored: the link is shown once, when it is made.
+    """
+
+    name = models.CharField(max_length=64, help_text="Where it hangs, e.g. Kitchen.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    devices = models.ManyToManyField(
+        Device, related_name="wall_displays", help_text="What it shows, to everybody who has the link."
+    )
+    who = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        verbose_name="made by",
+    )
+    made = models.DateTimeField(auto_now_add=True)
+    last_used = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["name", "pk"]
+        verbose_name = "wall display"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,282 @@
+// The browser's part of the plot: what the user sees of it and chose in it, and the address as the one state.
+(function () {
+  "use strict";
+
+  const ENDS = ["start", "stop"];
+  const EARLIEST_YEAR = 1990;
+  const LATEST_YEAR = 2190;
+  const CLEARABLE = ["ymin", "ymax", "peak"];
+  const NUMBERS = ["ymin", "ymax"];
+  const FIELDS = ["start-date", "start-time", "stop-date", "stop-time"];
+  const TYPING_MS = 800;
+
+  const applied = {};
+
+  function plot() {
+    return document.querySelector("#plot .js-plotly-plot");
+  }
+
+  // --- The address ---------------------------------------------------------------------------------------------
+  function isSaid(name, value, said) {
+    return NUMBERS.includes(name) && value !== "" && said !== "" ? Number(value) === Number(said) : value === said;
+  }
+
+  // Start and stop as typed, or null where that is no date and time yet.
+  function typedRange(values) {
+    const times = ENDS.map((end) => String(values[end + "-date"] || "").slice(0, 10) + "T" + (values[end + "-time"] || ""));
+    const areWhole = times.every(function (time) {
+      const year = Number(time.slice(0, 4));
+      return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(time) && year >= EARLIEST_YEAR && year <= LATEST_YEAR;
+    });
+    return areWhole ? times : null;
+  }
+
+  function sayRange(words, values) {
+    const times = typedRange(values);
+    if (times) {
+      ["range", "day", "zoom"].forEach((name) => words.delete(name));
+      ENDS.forEach((end, index) => words.set(end, times[index]));
+    }
+  }
+
+  // What is being typed, said once nothing more is typed for a moment; given up where the address changes meanwhile.
+  // (The components could wait themselves, but then say an old value again after they were told a new one.)
+  const typing = { timer: null, values: {}, search: "" };
+
+  function type(name, value, say) {
+    if (typing.search !== window.location.search) {
+      typing.values = {};
+      typing.search = window.location.search;
+    }
+    typing.values[name] = value;
+    window.clearTimeout(typing.timer);
+    typing.timer = window.setTimeout(function () {
+      if (typing.search === window.location.search) {
+        const words = new URLSearchParams(typing.search);
+        say(words, typing.values);
+        typing.values = {};
+        if (words.toString() !== new URLSearchParams(typing.search).toString()) {
+          window.dash_clientside.set_props("url", { search: "?" + words.toString() });
+        }
+      }
+    }, TYPING_MS);
+  }
+
+  function isTyping(name) {
+    return name in typing.values && typing.search === window.location.search;
+  }
+
+  function forget(words, name) {
+    if (name === "quantity") {
+      // Limits were of another unit.
+      ["ymin", "ymax"].forEach((limit) => words.delete(limit));
+      sayZoom(words, zoomOf(words).slice(0, 2));
+    }
+    if (name === "device") {
+      words.delete("peak");
+    }
+  }
+
+  function say(words, name, value, standard, isMoving) {
+    const isNoNumber = NUMBERS.includes(name) && Number.isNaN(Number(value));
+    if (isNoNumber || isSaid(name, value, words.has(name) ? words.get(name) : standard)) {
+      return;
+    }
+    if (value === "" && !CLEARABLE.includes(name)) {
+      return;
+    }
+    forget(words, name);
+    if (value === "" || (isMoving && value === standard)) {
+      words.delete(name);
+    } else {
+      words.set(name, value);
+    }
+  }
+
+  // --- The zoom: START_END_LOW_HIGH ------------------------------------------------------------------------------
+  function zoomOf(words) {
+    return ((words.get("zoom") || "") + "____").split("_").slice(0, 4);
+  }
+
+  function sayZoom(words, parts) {
+    const said = parts.join("_").replace(/_+$/, "");
+    if (said) {
+      words.set("zoom", said);
+    } else {
+      words.delete("zoom");
+    }
+  }
+
+  // The instant of a time on the axis, which shows the clocks of the device's zone.
+  function instantOf(told) {
+    const text = String(told).replace(" ", "T");
+    const ms = Date.parse((text.length === 10 ? text + "T00:00:00" : text.slice(0, 23)) + "Z");
+    const clocks = plot().layout.meta.clocks;
+    const since = clocks.filter((clock) => clock[0] <= ms).pop() || clocks[0];
+    return String(Math.round(ms - since[1]));
+  }
+
+  function zoomTo(words, relayout) {
+    const parts = zoomOf(words);
+    const axes = { xaxis: instantOf, yaxis: (value) => String(Number(Number(value).toPrecision(6))) };
+    Object.keys(axes).forEach(function (axis, index) {
+      const range = relayout[axis + ".range"] || [relayout[axis + ".range[0]"], relayout[axis + ".range[1]"]];
+      if (relayout[axis + ".autorange"]) {
+        parts.splice(2 * index, 2, "", "");
+      } else if (range[0] !== undefined && range[1] !== undefined) {
+        parts.splice(2 * index, 2, axes[axis](range[0]), axes[axis](range[1]));
+      }
+    });
+    sayZoom(words, parts);
+  }
+
+  // --- Numbers in the browser's own locale -----------------------------------------------------------------------
+  const formats = {};
+
+  function told(value, digits) {
+    formats[digits] = formats[digits] || new Intl.NumberFormat(undefined, {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+      signDisplay: "negative",
+    });
+    return formats[digits].format(value).replace("-", "−");
+  }
+
+  function sentenceOf(props) {
+    return props["data-numbers"].reduce(
+      (sentence, number) => sentence.replace("{" + number[0] + "}", told(number[1], number[2])), props["data-sentence"]);
+  }
+
+  function localised(element) {
+    if (Array.isArray(element)) {
+      return element.map(localised);
+    }
+    if (!element || !element.props) {
+      return element;
+    }
+    const props = Object.assign({}, element.props);
+    if (props["data-sentence"]) {
+      props.children = sentenceOf(props);
+      delete props["data-sentence"];
+      delete props["data-numbers"];
+    } else {
+      props.children = localised(props.children);
+    }
+    return Object.assign({}, element, { props: props });
+  }
+
+  function separators() {
+    const parts = new Intl.NumberFormat(undefined, { useGrouping: true }).formatToParts(1234567.8);
+    const sign = (type, standard) => (parts.find((part) => part.type === type) || { value: standard }).value;
+    return sign("decimal", ".") + sign("group", " ");
+  }
+
+  // --- The room for the plot, in pixels ----------------------------------------------------------------------------
+  function room() {
+    const graph = plot();
+    if (graph && graph.clientWidth) {
+      return graph.clientWidth;
+    }
+    const width = document.documentElement.clientWidth;
+    return width > 1088 ? width - 480 : width - 48;
+  }
+
+  let resizing = null;
+  window.addEventListener("resize", function () {
+    window.clearTimeout(resizing);
+    resizing = window.setTimeout(() => window.dash_clientside.set_props("room", { data: room() }), 400);
+  });
+
+  // --- Callbacks -----------------------------------------------------------------------------------------------
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.plot = {
+    room: room,
+
+    // Writes what the controls say into the address. A control that says what the address says already changes nothing.
+    navigate: function (values, relayout, ids, search, defaults) {
+      if (!defaults || !defaults.values) {
+        return window.dash_clientside.no_update; // not told yet what the address may leave out
+      }
+      const words = new URLSearchParams(search || "");
+      const before = words.toString();
+      const standard = defaults.values;
+      const moving = defaults.moving;
+      const triggers = window.dash_clientside.callback_context.triggered.map((trigger) => trigger.prop_id);
+      const fields = {};
+      const sayTyped = function (said, typed) {
+        NUMBERS.filter((name) => name in typed).forEach((name) => say(said, name, typed[name], "", false));
+        if (FIELDS.some((name) => name in typed)) {
+          sayRange(said, Object.assign({}, fields, typed));
+        }
+      };
+      ids.forEach(function (id, index) {
+        const name = id.control;
+        const value = values[index] === null || values[index] === undefined ? "" : String(values[index]);
+        const isChanged = triggers.includes(JSON.stringify(id) + ".value");
+        const said = words.has(name) ? words.get(name) : standard[name] || "";
+        if (FIELDS.includes(name)) {
+          fields[name] = value;
+        }
+        if (isChanged && FIELDS.concat(NUMBERS).includes(name)) {
+          if (isTyping(name) || !isSaid(name, value, said)) {
+            type(name, value, sayTyped);
+          }
+        } else if (isChanged) {
+          say(words, name, value, standard[name] || "", moving.includes(name));
+        }
+      });
+      if (relayout && triggers.includes("plot.relayoutData")) {
+        zoomTo(words, relayout);
+      }
+      const after = words.toString();
+      return after === before ? window.dash_clientside.no_update : "?" + after;
+    },
+
+    // Tells the choices what they say now, where they do not say it yet.
+    tell: function (defaults, values, ids) {
+      const held = {};
+      ids.forEach(function (id, index) {
+        held[JSON.stringify(id)] = values[index];
+      });
+      ((defaults && defaults.told) || []).forEach(function (told) {
+        const key = JSON.stringify(told[0]);
+        if (isTyping(told[0].control)) {
+          return;
+        }
+        const before = Object.assign({}, applied[key], key in held ? { value: held[key] } : {});
+        const fresh = Object.entries(told[1]).filter((prop) => JSON.stringify(before[prop[0]]) !== JSON.stringify(prop[1]));
+        applied[key] = told[1];
+        if (fresh.length) {
+          window.dash_clientside.set_props(told[0], Object.fromEntries(fresh));
+        }
+      });
+      return window.dash_clientside.no_update;
+    },
+
+    // A new figure, zoomed as the one on the page where both show the same, and with the same traces left out.
+    keepChoices: function (figure) {
+      const graph = plot();
+      const held = (graph && graph.layout) || {};
+      const layout = Object.assign({}, figure.layout, { separators: separators() });
+      layout.dragmode = held.dragmode || layout.dragmode;
+      if (held.uirevision === layout.uirevision) {
+        ["xaxis", "yaxis"].forEach(function (name) {
+          if (held[name] && held[name].autorange === false) {
+            layout[name] = Object.assign({}, layout[name], { range: held[name].range, autorange: false });
+          }
+        });
+      }
+      const isSameChoice = held.legend && held.legend.uirevision === layout.legend.uirevision;
+      const leftOut = isSameChoice ? graph.data.filter((trace) => trace.visible === "legendonly").map((trace) => trace.uid) : [];
+      const data = figure.data.map(function (trace) {
+        const x = typeof trace.x === "number" ? { x: figure.times[trace.x] } : {};
+        const isLeftOut = leftOut.includes(trace.uid) || leftOut.includes(trace.legendgroup);
+        return Object.assign({}, trace, x, isLeftOut ? { visible: "legendonly" } : {});
+      });
+      return { data: data, layout: layout };
+    },
+
+    // Elements of the server, their numbers written as the browser's user writes them.
+    inOwnLocale: localised,
+  };
+})();

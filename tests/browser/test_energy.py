@@ -1,0 +1,96 @@
+"""The energy view in a real browser: its numbers are those of history."""
+
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from devices.models import Device
+from readings import history
+from readings.periods import HOUR_MS, MINUTE_MS, parse_time
+from tests.browser.conftest import PATIENCE_MS
+from tests.factories import make_device
+from tests.people import PASSWORD, make_user
+from tests.readings.bulk import steady, store
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+SATURDAY = parse_time("2026-10-24T00:00:00Z")
+DAY_MS = 24 * HOUR_MS
+KW = 10_000
+
+
+@pytest.fixture
+def home() -> Device:
+    """Two days: 1 kW from the grid and 3 kW from the sun in the first, 2 kW from the grid alone in the second."""
+    device = make_device(ports=["Grid", "Solar", "Heater"], last_seen=datetime.now(UTC))
+    for number, role in enumerate(("grid", "solar", "load"), start=1):
+        device.ports.filter(number=number).update(role=role)
+    store(device, steady(SATURDAY, SATURDAY + DAY_MS, 30 * MINUTE_MS, -KW, 3 * KW, -KW))
+    store(device, steady(SATURDAY + DAY_MS, SATURDAY + 2 * DAY_MS, 30 * MINUTE_MS, -2 * KW, 0, -KW))
+    make_user("anna", sees=[device], password=PASSWORD)
+    return device
+
+
+def log_in(page: Page, live_server: LiveServer, words: str) -> None:
+    page.goto(f"{live_server.url}/login/?next=/%3Fview=energy%26{words.replace('&', '%26')}")
+    page.get_by_label("User name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def drawn(page: Page) -> Locator:
+    """The bars of this period, without those of the period before."""
+    return page.locator("#energy-bars .overplot .xy2 .bars .point path, #energy-bars .xy2 .bars .point path")
+
+
+def values_of(page: Page, name: str) -> list[float | None]:
+    """The bars of a trace in kWh, as the page holds them."""
+    values: list[float | None] = page.evaluate(
+        """(name) => {
+            const graph = document.querySelector("#energy-bars .js-plotly-plot");
+            const trace = graph._fullData.find((trace) => trace.name === name);
+            return Array.from(trace.y, (value) => Number.isNaN(value) ? null : value);
+        }""",
+        name,
+    )
+    return values
+
+
+def test_the_bars_and_the_balance_are_those_of_history(page: Page, live_server: LiveServer, home: Device) -> None:
+    log_in(page, live_server, "day=2026-10-25")
+    expect(drawn(page).first).to_be_visible(timeout=PATIENCE_MS)
+    grid = home.ports.get(number=1)
+    hours = history.energy([grid], SATURDAY + DAY_MS, SATURDAY + 2 * DAY_MS, "hour", now_ms=SATURDAY + 3 * DAY_MS)
+    assert values_of(page, "Import") == pytest.approx([-hour.import_kwh for hour in hours])
+    assert values_of(page, "Sat 24 Oct 2026") == [-1.0] * 24
+
+    balance = page.get_by_role("region", name="Balance")
+    expect(balance).to_contain_text("48.00 kWh")
+    expect(balance).to_contain_text("= 1 − import ÷ home")
+    row = page.get_by_role("region", name="Compared with before").get_by_role("row", name="From the grid")
+    expect(row).to_contain_text("+100.0 %")
+    expect(page.locator("#energy-flow .sankey-node")).to_have_count(4)
+    expect(page.locator("#energy-heat .heatmaplayer image")).to_have_count(1)
+    assert "bucket" not in page.url, "what nobody chose is not in the address"
+
+    page.locator(".ct6-energy-choices").get_by_text("Day", exact=True).click()
+    expect(page).to_have_url(f"{live_server.url}/?view=energy&day=2026-10-25&bucket=day")
+    page.wait_for_function(
+        "() => document.querySelector('#energy-bars .js-plotly-plot')._fullLayout.xaxis._categories.length === 1"
+    )
+    assert values_of(page, "Import") == [-48.0]
+
+    page.locator("input[aria-label='Bars of']").click()
+    page.get_by_role("option", name="All ports").click()
+    expect(page.locator("#energy-bars .legendtext")).to_have_text(["Sat 24 Oct 2026", "Grid", "Solar", "Heater"])
+    page.go_back()
+    expect(page.locator("#energy-bars .legendtext")).to_have_text(["Sat 24 Oct 2026", "Import", "Export"])
+
+
+def test_the_energy_view_fits_a_phone(page: Page, live_server: LiveServer, home: Device) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    log_in(page, live_server, "day=2026-10-24")
+    expect(page.locator("#energy-flow .sankey-node").first).to_be_visible(timeout=PATIENCE_MS)
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 390
