@@ -10,8 +10,8 @@ from django.utils.dateformat import format as written
 from numpy.typing import NDArray
 
 from dashboard.compare import Piece
-from dashboard.figures import Figure, Scheme, colour_of, packed
-from dashboard.palette import EXPORT, FONT, IMPORT, INK, faded
+from dashboard.figures import FONT, INK, Figure, Scheme, colour_of, packed
+from dashboard.palette import EXPORT, IMPORT, faded
 from readings import periods
 
 FloatArray = NDArray[np.float64]

@@ -24,16 +24,19 @@ COLOURS: dict[Scheme, tuple[str, ...]] = {
     "light": ("#0a4fb0", "#b93c08", "#2a7f4c", "#831a72", "#a98f1c", "#1f97f5", "#c46a88", "#4a3c3a"),
     "dark": ("#2f8cf0", "#f0702a", "#33e09a", "#dd62b0", "#f0cf2a", "#8cccff", "#b07a68", "#c9e4e6"),
 }
-_INK: dict[Scheme, dict[str, str]] = {
+# As in dashboard.css: what surrounds the lines.
+INK: dict[Scheme, dict[str, str]] = {
     "light": {
+        "strong": "#1d242b",
         "text": "#3d4650", "grid": "#e4e8ec", "zero": "#8b959f", "box": "#ffffff", "edge": "#c5ccd3", "card": "#ffffff",
     },
     "dark": {
+        "strong": "#e3e8ed",
         "text": "#c6ced6", "grid": "#2c343c", "zero": "#76818c", "box": "#222a31", "edge": "#47525c", "card": "#1b2127",
     },
 }  # fmt: skip
 
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 GRID_POINTS_LIMIT = 20_000
 
 
@@ -148,7 +151,7 @@ def _lines(trace: Trace, drawing: Drawing, clock: Clock) -> Iterator[Figure]:
         **_stroke(trace.times, values, drawing, clock),
         "uid": f"{trace.key}-recovered",
         "legendgroup": trace.key,
-        "line": _shape(drawing) | {"color": _INK[drawing.scheme]["card"], "width": 2.4, "dash": "3px,4px"},
+        "line": _shape(drawing) | {"color": INK[drawing.scheme]["card"], "width": 2.4, "dash": "3px,4px"},
         "hoverinfo": "skip",
         "showlegend": False,
     }
@@ -239,7 +242,7 @@ def _band(trace: Trace, drawing: Drawing, clock: Clock) -> Figure:
 
 
 def _layout(drawing: Drawing, clock: Clock) -> Figure:
-    ink = _INK[drawing.scheme]
+    ink = INK[drawing.scheme]
     return {
         "uirevision": drawing.zoom,
         "meta": {"clocks": clock.for_browser()},
@@ -248,7 +251,7 @@ def _layout(drawing: Drawing, clock: Clock) -> Figure:
         "dragmode": "zoom",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": _FONT, "size": 13, "color": ink["text"]},
+        "font": {"family": FONT, "size": 13, "color": ink["text"]},
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
         "legend": {
             "orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "groupclick": "togglegroup",

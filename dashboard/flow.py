@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dashboard.figures import Figure, Scheme, colour_of
-from dashboard.palette import FONT, INK, colour_of_place, faded
+from dashboard.figures import FONT, INK, Figure, Scheme, colour_of
+from dashboard.palette import colour_of_place, faded
 from readings.balance import Balance
 from readings.quantities import ENERGY_PER_KWH, ENERGY_PER_WH
 

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.figures import Figure, Scheme, packed
-from dashboard.palette import EXPORT, FONT, IMPORT, INK
+from dashboard.figures import FONT, INK, Figure, Scheme, packed
+from dashboard.palette import EXPORT, IMPORT
 from readings import periods
 from readings.history import PortEnergy
 from readings.quantities import ENERGY_PER_KWH

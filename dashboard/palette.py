@@ -4,28 +4,9 @@ from typing import Final
 
 from dashboard.figures import Scheme, colour_of
 
-# As in dashboard.css: what surrounds a figure, and import and export.
-INK: Final[dict[Scheme, dict[str, str]]] = {
-    "light": {
-        "strong": "#1d242b",
-        "text": "#3d4650",
-        "grid": "#e4e8ec",
-        "zero": "#8b959f",
-        "card": "#ffffff",
-        "edge": "#c5ccd3",
-    },
-    "dark": {
-        "strong": "#e3e8ed",
-        "text": "#c6ced6",
-        "grid": "#2c343c",
-        "zero": "#76818c",
-        "card": "#1b2127",
-        "edge": "#47525c",
-    },
-}
+# As in dashboard.css.
 IMPORT: Final[dict[Scheme, str]] = {"light": "#a63a06", "dark": "#ffa06b"}
 EXPORT: Final[dict[Scheme, str]] = {"light": "#0a4fb0", "dark": "#82bdff"}
-FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 _PLACES = {"solar": 5, "battery": 3, "home": 8}
 
