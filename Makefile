@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo remove-demo test lint types format bench lock clean
+.PHONY: help run demo remove-demo test lint types format messages bench lock clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ types: $(VENV)/dev.stamp  ## Check the types
 format: $(VENV)/dev.stamp  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: $(VENV)/dev.stamp  ## Bring the texts to translate up to date and compile what is translated
+	for app in ct6site devices readings dashboard; do (cd $$app && \
+		../$(BIN)/python ../manage.py makemessages -v 0 -l de --no-location --no-wrap --no-obsolete && \
+		if [ -d static ]; then ../$(BIN)/python ../manage.py makemessages -v 0 -l de -d djangojs --no-location --no-wrap --no-obsolete; fi && \
+		../$(BIN)/python ../manage.py compilemessages -v 0 -l de) || exit 1; done
 
 bench: $(VENV)/dev.stamp  ## Measure speed and memory; writes bench.json
 	$(BIN)/python -m tests.servers -- $(BIN)/python -m tests.bench

@@ -20,10 +20,22 @@ from dashboard.state import current_ms, ports_of, shown_of
 from devices.access import devices_for
 from devices.models import Device
 
-TABS = html.Nav(id="tabs", className="ct6-devices", **aria(label="Devices"))
-RANGE = html.Div(choices.range_choices(), id="controls", className="ct6-controls")
-PLOT_CHOICES = html.Div(choices.plot_choices(), id="plot-choices", className="ct6-controls")
-NOTICES = html.Div(html.P("Loading …", className="ct6-small"), id="notices", className="ct6-notices")
+
+def tabs_place() -> Element:
+    return html.Nav(id="tabs", className="ct6-devices", **aria(label="Devices"))
+
+
+def range_controls() -> Element:
+    return html.Div(choices.range_choices(), id="controls", className="ct6-controls")
+
+
+def plot_controls() -> Element:
+    return html.Div(choices.plot_choices(), id="plot-choices", className="ct6-controls")
+
+
+def notices_place() -> Element:
+    return html.Div(html.P("Loading …", className="ct6-small"), id="notices", className="ct6-notices")
+
 
 app.clientside_callback(
     ClientsideFunction("plot", "navigate"),

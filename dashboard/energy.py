@@ -43,46 +43,48 @@ def _card(name: str, title: str, *body: Element) -> Element:
     return html.Section([html.H2(title), *body], className=f"ct6-card ct6-{name}-card", **aria(label=title))
 
 
-PANEL: Element = html.Div(
-    [
-        dcc.Store(id="energy-minute"),
-        dcc.Store(id="energy-bars-drawn"),
-        html.Div(
-            [
-                _card(
-                    "bars",
-                    "Import and export",
-                    html.Div(energy_choices.bar_choices(), className="ct6-energy-choices"),
-                    html.Div(_graph("energy-bars", "ct6-energy"), className="ct6-energy-drawing"),
-                    html.Div(id="energy-bars-note"),
-                    links_of("bars"),
-                ),
-                _card("balance", "Balance", html.Div(id="energy-balance")),
-                html.Div(
+def panel() -> Element:
+    return html.Div(
+        [
+            dcc.Store(id="energy-minute"),
+            dcc.Store(id="energy-bars-drawn"),
+            html.Div(
+                [
                     _card(
-                        "flow",
-                        "Energy flow",
-                        html.Div(_graph("energy-flow", "ct6-energy-flow"), className="ct6-energy-drawing"),
-                        html.Div(id="energy-flow-note"),
+                        "bars",
+                        "Import and export",
+                        html.Div(energy_choices.bar_choices(), className="ct6-energy-choices"),
+                        html.Div(_graph("energy-bars", "ct6-energy"), className="ct6-energy-drawing"),
+                        html.Div(id="energy-bars-note"),
+                        links_of("bars"),
                     ),
-                    id="energy-flow-place",
-                    hidden=True,
-                ),
-                _card("comparison", "Compared with before", html.Div(id="energy-comparison")),
-                _card(
-                    "heat",
-                    "Hours and days",
-                    html.Div(energy_choices.heat_choices(), className="ct6-energy-choices"),
-                    html.Div(_graph("energy-heat", "ct6-energy-hours"), className="ct6-energy-drawing"),
-                    html.Div(id="energy-heat-note"),
-                ),
-            ],
-            className="ct6-energy-grid",
-        ),
-    ],
-    id="energy-view",
-    className="ct6-energy-view",
-)
+                    _card("balance", "Balance", html.Div(id="energy-balance")),
+                    html.Div(
+                        _card(
+                            "flow",
+                            "Energy flow",
+                            html.Div(_graph("energy-flow", "ct6-energy-flow"), className="ct6-energy-drawing"),
+                            html.Div(id="energy-flow-note"),
+                        ),
+                        id="energy-flow-place",
+                        hidden=True,
+                    ),
+                    _card("comparison", "Compared with before", html.Div(id="energy-comparison")),
+                    _card(
+                        "heat",
+                        "Hours and days",
+                        html.Div(energy_choices.heat_choices(), className="ct6-energy-choices"),
+                        html.Div(_graph("energy-heat", "ct6-energy-hours"), className="ct6-energy-drawing"),
+                        html.Div(id="energy-heat-note"),
+                    ),
+                ],
+                className="ct6-energy-grid",
+            ),
+        ],
+        id="energy-view",
+        className="ct6-energy-view",
+    )
+
 
 # Once a minute while somebody looks: a reading more changes a bar by a hair, and costs the work of all of them.
 app.clientside_callback(

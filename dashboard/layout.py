@@ -1,7 +1,10 @@
 """The page of the application: fixed places that the callbacks fill."""
 
+from typing import Any
+
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, dcc, html
+from django.utils.translation import get_language
 
 from dashboard import controls, energy, export_links, live, peak, plot, table, tiles, welcome
 from dashboard.app import Element, app, aria
@@ -24,8 +27,17 @@ THEME = {
 }  # fmt: skip
 
 
+class PerRequest(html.Div):
+    """The page in the language of whoever asks for it: made when it is sent, and not for each callback."""
+
+    def to_plotly_json(self) -> Any:
+        return page().to_plotly_json()
+
+
 def page() -> Element:
-    return dmc.MantineProvider([*_memory(), *_frame()], id="mantine", theme=THEME, defaultColorScheme="auto")
+    """What ``_dash-layout`` answers, in the language that is active."""
+    content = dmc.DatesProvider([*_memory(), *_frame()], settings={"locale": get_language() or "en"})
+    return dmc.MantineProvider(content, id="mantine", theme=THEME, defaultColorScheme="auto")
 
 
 def _memory() -> list[Element]:
@@ -41,22 +53,22 @@ def _memory() -> list[Element]:
 
 def _frame() -> list[Element]:
     return [
-        controls.TABS,
-        welcome.OUTCOME,
-        controls.NOTICES,
+        controls.tabs_place(),
+        welcome.outcome(),
+        controls.notices_place(),
         html.Div(
             [
-                tiles.STRIP,
-                html.Div([controls.RANGE, live.FRESHNESS], className="ct6-bar"),
+                tiles.strip(),
+                html.Div([controls.range_controls(), live.freshness_place()], className="ct6-bar"),
                 html.Div(
                     [
-                        _card("plot", "Plot", controls.PLOT_CHOICES, plot.DRAWING, export_links.links_of("plot")),
-                        _card("table", "Energy in kWh", table.TABLE, peak.PEAK),
+                        _card("plot", "Plot", controls.plot_controls(), plot.drawing(), export_links.links_of("plot")),
+                        _card("table", "Energy in kWh", table.table_place(), peak.peak_place()),
                     ],
                     id="power-page",
                     className="ct6-grid",
                 ),
-                html.Div(energy.PANEL, id="energy-page", hidden=True),
+                html.Div(energy.panel(), id="energy-page", hidden=True),
             ],
             id="panel",
             hidden=True,
@@ -77,4 +89,4 @@ def install() -> None:
         Output("room", "data"),
         Input("url", "pathname"),
     )
-    app.layout = page()
+    app.layout = PerRequest()

@@ -16,7 +16,11 @@ from readings.models import DeviceReading
 
 LOOK_EVERY_MS = 2_000
 ROLL_CALL_EVERY_MS = 15_000
-FRESHNESS = html.Div(id="freshness", className="ct6-freshness")
+
+
+def freshness_place() -> Element:
+    return html.Div(id="freshness", className="ct6-freshness")
+
 
 app.clientside_callback(
     ClientsideFunction("dashboard", "whenVisible"),

@@ -15,27 +15,31 @@ from readings import history, periods
 from readings.history import PeakDay, PeakOf
 
 _WORDS: dict[str, str] = {"import": "Import", "export": "Export", "net": "Net"}
-PEAK = html.Div(
-    [
-        html.Div(
-            [
-                dmc.Select(
-                    id={"control": "peak"},
-                    label="Peak day of",
-                    placeholder="a port",
-                    data=[],
-                    clearable=True,
-                    className="ct6-peak-port",
-                ),
-                one_of("peakof", UNSAID["peakof"], _WORDS, "Peak of"),
-            ],
-            className="ct6-peak-question",
-        ),
-        html.Div(id="peak"),
-        dcc.Store(id="peak-told"),
-    ],
-    className="ct6-peak",
-)
+
+
+def peak_place() -> Element:
+    return html.Div(
+        [
+            html.Div(
+                [
+                    dmc.Select(
+                        id={"control": "peak"},
+                        label="Peak day of",
+                        placeholder="a port",
+                        data=[],
+                        clearable=True,
+                        className="ct6-peak-port",
+                    ),
+                    one_of("peakof", UNSAID["peakof"], _WORDS, "Peak of"),
+                ],
+                className="ct6-peak-question",
+            ),
+            html.Div(id="peak"),
+            dcc.Store(id="peak-told"),
+        ],
+        className="ct6-peak",
+    )
+
 
 app.clientside_callback(
     ClientsideFunction("plot", "inOwnLocale"), Output("peak", "children"), Input("peak-told", "data")

@@ -48,26 +48,32 @@ _DRAWN: dict[str, tuple[float, str, int]] = {
     "rssi": (1, "dBm", 1),
 }
 
-GRAPH = dcc.Graph(
-    id="plot",
-    figure=blank_figure(),
-    responsive=True,
-    config={
-        "displaylogo": False,
-        "doubleClick": "autosize",
-        "modeBarButtonsToRemove": ["select2d", "lasso2d", "resetScale2d"],
-        "toImageButtonOptions": {"filename": "ct6", "scale": 2},
-    },
-)
-DRAWING = html.Div(
-    [
-        html.Div([GRAPH, html.Div(id="plot-note")], className="ct6-drawing"),
-        html.Div(id="plot-read", className="ct6-small ct6-read"),
-        dcc.Store(id="plot-drawn"),
-        dcc.Store(id="plot-told"),
-    ],
-    className="ct6-plot",
-)
+
+def _graph() -> Element:
+    return dcc.Graph(
+        id="plot",
+        figure=blank_figure(),
+        responsive=True,
+        config={
+            "displaylogo": False,
+            "doubleClick": "autosize",
+            "modeBarButtonsToRemove": ["select2d", "lasso2d", "resetScale2d"],
+            "toImageButtonOptions": {"filename": "ct6", "scale": 2},
+        },
+    )
+
+
+def drawing() -> Element:
+    return html.Div(
+        [
+            html.Div([_graph(), html.Div(id="plot-note")], className="ct6-drawing"),
+            html.Div(id="plot-read", className="ct6-small ct6-read"),
+            dcc.Store(id="plot-drawn"),
+            dcc.Store(id="plot-told"),
+        ],
+        className="ct6-plot",
+    )
+
 
 # By way of the browser, which knows the user's choice of traces and the locale: Dash loses them with every new figure,
 # since it draws the old one once more with the zoom written into it.

@@ -18,7 +18,11 @@ from readings.history import PortEnergy
 from readings.quantities import ENERGY_PER_KWH
 
 # What is told goes by way of the browser, which writes the numbers in its own locale.
-TABLE = html.Div([html.Div(id="energy"), dcc.Store(id="energy-told")])
+
+
+def table_place() -> Element:
+    return html.Div([html.Div(id="energy"), dcc.Store(id="energy-told")])
+
 
 app.clientside_callback(
     ClientsideFunction("plot", "inOwnLocale"), Output("energy", "children"), Input("energy-told", "data")

@@ -23,18 +23,24 @@ from readings.quantities import DEVICE_QUANTITIES, Quantity
 # What people read for each direction.
 _WORDS = {"import": "import", "export": "export", "idle": "idle"}
 
-STRIP = html.Section(
-    [
-        html.Div(id="tiles"),
-        html.Div(
-            [html.Div(id="tiles-figures", className="ct6-figures"), html.Span(id="tiles-fresh", className="ct6-fresh")],
-            className="ct6-unit-line",
-        ),
-        dcc.Store(id="tiles-now"),
-    ],
-    className="ct6-now",
-    **aria(label="Right now"),
-)
+
+def strip() -> Element:
+    return html.Section(
+        [
+            html.Div(id="tiles"),
+            html.Div(
+                [
+                    html.Div(id="tiles-figures", className="ct6-figures"),
+                    html.Span(id="tiles-fresh", className="ct6-fresh"),
+                ],
+                className="ct6-unit-line",
+            ),
+            dcc.Store(id="tiles-now"),
+        ],
+        className="ct6-now",
+        **aria(label="Right now"),
+    )
+
 
 app.clientside_callback(
     ClientsideFunction("tiles", "write"),

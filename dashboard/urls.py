@@ -1,5 +1,6 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, include, path
+from django.views.i18n import set_language
 from django_plotly_dash import urls as dash_urls
 from django_plotly_dash.app_name import app_name as dash_app_name
 
@@ -19,6 +20,8 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("words.js", views.words, name="words"),
+    path("language/", set_language, name="set_language"),
     path("export.csv", views.export_csv, name="export-csv"),
     path("export.xlsx", views.export_excel, name="export-excel"),
     path("wall/<str:token>/", views.wall_page, name="wall"),

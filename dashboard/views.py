@@ -8,14 +8,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.utils.http import content_disposition_header
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
+from django.views.i18n import JavaScriptCatalog
 
 from dashboard import excel, export, wall
 from dashboard.app import NAME
 from dashboard.figures import COLOURS
 from dashboard.state import current_ms, shown_to
+
+# The words of the scripts. Its address names the language; the hour is how long an upgrade's new words may take.
+words = cache_control(max_age=3600, private=True)(JavaScriptCatalog.as_view(packages=["dashboard"]))
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

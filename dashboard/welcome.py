@@ -28,7 +28,11 @@ _WORKERS = {
 }
 
 # What came of the user's last decision. It stays while the notices follow the state of things.
-OUTCOME = html.Div([html.Div(id="adoption-said", role="status"), dcc.Store(id="adopted")], className="ct6-notices")
+
+
+def outcome() -> Element:
+    return html.Div([html.Div(id="adoption-said", role="status"), dcc.Store(id="adopted")], className="ct6-notices")
+
 
 app.clientside_callback(
     ClientsideFunction("welcome", "rollCall"),
