@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
-from devices.models import Device, Port
+from devices.models import Device, DeviceGrant, Job, Port
 from devices.querysets import DeviceQuerySet, PortQuerySet
 
 if TYPE_CHECKING:
@@ -45,6 +47,61 @@ def devices_for(user: Any) -> DeviceQuerySet:
     return Device.objects.filter(Q(grants__group__user=user)).distinct()
 
 
+class Right(StrEnum):
+    """What somebody may do to a unit beyond seeing it: the name of a permission (on all units that they see) and of a
+    field of a grant (on one).
+    """
+
+    CONFIGURE = "configure"
+    OPERATE = "operate"
+    CALIBRATE = "calibrate"
+    FILES = "files"
+    ADOPT = "adopt"
+
+
+_CALIBRATES = (Job.Kind.CALIBRATION, Job.Kind.RESTORE, Job.Kind.BACKUP)
+
+
+def right_for(kind: str) -> Right:
+    """The right that somebody needs to ask for a job of this kind, and to cancel it."""
+    return Right.CALIBRATE if kind in _CALIBRATES else Right.OPERATE
+
+
+def may(user: Any, right: Right, device: Device) -> bool:
+    """Whether this user may do this to this unit: superusers all, others what a permission or a grant allows, on the
+    devices that they see.
+    """
+    if user.is_active and user.is_staff and user.has_perm(f"devices.{right}_device"):  # sees all, so it needs no look
+        return True
+    return devices_with(user, right).filter(pk=device.pk).exists()
+
+
+def rights_on(user: Any, device: Device) -> frozenset[Right]:
+    """All that this user may do to this device."""
+    return frozenset(right for right in Right if may(user, right, device))
+
+
+def devices_with(user: Any, right: Right) -> DeviceQuerySet:
+    """The devices to which this user may do this."""
+    seen = devices_for(user)
+    if user.pk is None:  # a guest or a link: it would match the grants of groups that nobody is in
+        return seen.none()
+    if user.has_perm(f"devices.{right}_device"):
+        return seen
+    granted = DeviceGrant.objects.filter(**{"group__user": user.pk, str(right): True})
+    return seen.filter(pk__in=granted.values("device_id"))
+
+
+def may_on_all(user: Any, right: Right) -> bool:
+    """Whether this user may do this to units that are not here yet: no grant can name them, so a permission has to."""
+    return bool(user.is_active and user.has_perm(f"devices.{right}_device"))
+
+
+def may_on_some(user: Any, right: Right) -> bool:
+    """Whether this user may do this to any unit: to one that is here, or to all that come."""
+    return may_on_all(user, right) or devices_with(user, right).exists()
+
+
 def ports_for(user: Any) -> PortQuerySet:
     """The ports of the devices that this user may see."""
     return Port.objects.filter(device__in=devices_for(user))
@@ -53,7 +110,8 @@ def ports_for(user: Any) -> PortQuerySet:
 class ReadOrConfigure(BasePermission):
     """Reading for everybody who is logged in; changing for staff, and over a token only if its scope allows it."""
 
-    message = "This needs a staff user, and over a token the scope 'configure' or 'operate'."
+    message = _("This needs a staff user, and over a token the scope 'configure' or 'operate'.")
+    scopes: ClassVar[tuple[str, ...]] = ("configure", "operate")
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not request.user.is_authenticated:
@@ -61,4 +119,11 @@ class ReadOrConfigure(BasePermission):
         if request.method in SAFE_METHODS:
             return True
         scope = getattr(request.auth, "scope", "operate")
-        return bool(request.user.is_staff) and scope in ("configure", "operate")
+        return bool(request.user.is_staff) and scope in self.scopes
+
+
+class ReadOrOperate(ReadOrConfigure):
+    """Reading as above; restarts, upgrades, calibrations and files need the scope of their own."""
+
+    message = _("This needs a staff user, and over a token the scope 'operate'.")
+    scopes = ("operate",)

@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from devices.configuration import ACTIVE, OFF, ON, UNIT_NAME, can_be_wished, clean, open_wishes, port_name_key
@@ -10,6 +13,7 @@ from devices.ct6.errors import DestructiveValue
 from devices.ct6.protocol import MAX_NAME_BYTES, MAX_NAME_CHARACTERS
 from devices.models import Device, Port
 from devices.timezones import known_timezones
+from devices.wording import translated
 
 if TYPE_CHECKING:
     DeviceModelForm = forms.ModelForm[Device]
@@ -18,12 +22,15 @@ else:
     DeviceModelForm = PortModelForm = forms.ModelForm  # knows no type arguments when it runs
 
 OWN_PORT_FIELDS = ("role", "reversed", "enabled")
-NAME_LENGTHS = (
-    f"At most {MAX_NAME_CHARACTERS} characters, and {MAX_NAME_BYTES} bytes once encoded: a space, comma or apostrophe "
-    "takes 3, an umlaut 6, an emoji 12."
+NAME_HELP = format_lazy(
+    _(
+        "Written to the unit. Empty clears it. At most {characters} characters, and {bytes} bytes once encoded: a "
+        "space, comma or apostrophe takes 3, an umlaut 6, an emoji 12."
+    ),
+    characters=MAX_NAME_CHARACTERS,
+    bytes=MAX_NAME_BYTES,
 )
-NAME_HELP = f"Written to the unit. Empty clears it. {NAME_LENGTHS}"
-ACTIVE_HELP = (
+ACTIVE_HELP = _(
     "Written to the unit. An inactive unit answers no question on the network: it looks offline and nothing is "
     "measured. Its web server still answers, so that it can be made active again here."
 )
@@ -31,7 +38,7 @@ ACTIVE_HELP = (
 
 def _name_field() -> forms.CharField:
     return forms.CharField(
-        label="Name",
+        label=_("Name"),
         required=False,
         strip=False,  # a name of spaces is refused, and not taken for clearing the name
         show_hidden_initial=True,  # a name that the unit changed while the page was open is not changed back
@@ -43,17 +50,17 @@ def _name_field() -> forms.CharField:
 class DeviceForm(DeviceModelForm):
     name_wished = _name_field()
     active_wished = forms.ChoiceField(
-        label="Active",
+        label=_("Active"),
         required=False,
         # What it reported last can be out of date, so that each of the two can be chosen whatever that was.
-        choices=[("", "leave it as it is"), (ON, "active"), (OFF, "inactive")],
+        choices=[("", _("leave it as it is")), (ON, _("active")), (OFF, _("inactive"))],
         widget=UnfoldAdminSelectWidget,
         help_text=ACTIVE_HELP,
     )
     timezone = forms.ChoiceField(
-        label="Time zone",
+        label=_("Time zone"),
         widget=UnfoldAdminSelectWidget,
-        help_text="The unit's days run from local midnight here. Changing it computes all its days anew.",
+        help_text=_("The unit's days run from local midnight here. Changing it computes all its days anew."),
     )
 
     class Meta:
@@ -119,8 +126,9 @@ class PortForm(PortModelForm):
 def _clean(key: str, text: str) -> str:
     """The name as it will be wished. Only one that was edited is looked at: a unit may hold others already."""
     if len(text) > MAX_NAME_CHARACTERS:
-        raise forms.ValidationError(f"A name has at most {MAX_NAME_CHARACTERS} characters, this one {len(text)}.")
+        sentence = gettext("A name has at most %(most)d characters, this one %(characters)d.")
+        raise forms.ValidationError(sentence, params={"most": MAX_NAME_CHARACTERS, "characters": len(text)})
     try:
         return clean(key, text)
     except DestructiveValue as refusal:
-        raise forms.ValidationError(f"This name {refusal.problem}: {refusal.reason}", code="refused") from refusal
+        raise forms.ValidationError(translated(refusal), code="refused") from refusal

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 
 if TYPE_CHECKING:
-    from devices.models import ConfigChange, Device, Port  # noqa: F401  (named in quotes below)
+    from devices.models import ConfigChange, Device, Job, Port  # noqa: F401  (named in quotes below)
 
 
 def silence_limit() -> timedelta:
@@ -40,3 +40,14 @@ class PortQuerySet(models.QuerySet["Port"]):
 class ConfigChangeQuerySet(models.QuerySet["ConfigChange"]):
     def open(self) -> ConfigChangeQuerySet:
         return self.filter(state="open")
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def running(self) -> JobQuerySet:
+        return self.filter(state="running")
+
+    def waiting(self) -> JobQuerySet:
+        return self.filter(state="waiting")
+
+    def over(self) -> JobQuerySet:
+        return self.filter(state__in=("done", "failed", "cancelled"))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 
+from devices import audit
 from devices.ct6.protocol import DEFAULT_ASSY, Answer, PortValues
-from devices.models import Device, Port
+from devices.models import Device, Job, Port, Replacement
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 _TOLD: Final = frozenset({"name", "group_name", "active"})
 # Machines whose clocks differ by more have other troubles; a time yet to come must not silence a unit for long.
 _CLOCKS_DIFFER: Final = timedelta(minutes=1)
+MOVED: Final = "move"  # how the audit log calls a unit's new address
 _DESCRIPTION: Final = ("name", "group_name", "device_type", "firmware_version", "http_port", "active")
 
 
@@ -41,6 +43,12 @@ class KnownUnit:
     claimed_from: str | None
     description: tuple[object, ...]
     ports: Mapping[int, KnownPort]
+    calibrating: bool = False
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its answers become readings: while it is calibrated its gains are wrong on purpose."""
+        return self.adopted and not self.calibrating
 
     @property
     def name(self) -> str:
@@ -94,7 +102,7 @@ def known_units(assys: Collection[str] | None = None) -> dict[str, KnownUnit]:
         "id", "device_id", "number", "name", "sensor_type"
     ):
         ports_of.setdefault(device_id, {})[number] = KnownPort(port_id, name, sensor_type)
-    rows = devices.values_list("id", "assy", "address", "adoption", "claimed_from", *_DESCRIPTION)
+    rows = devices.values_list("id", "assy", "address", "adoption", "claimed_from", "running_job__kind", *_DESCRIPTION)
     return {
         assy: KnownUnit(
             device_id,
@@ -104,8 +112,9 @@ def known_units(assys: Collection[str] | None = None) -> dict[str, KnownUnit]:
             claimed_from,
             tuple(description),
             ports_of.get(device_id, {}),
+            job == Job.Kind.CALIBRATION,
         )
-        for device_id, assy, address, adoption, claimed_from, *description in rows
+        for device_id, assy, address, adoption, claimed_from, job, *description in rows
     }
 
 
@@ -113,8 +122,8 @@ def register(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:
     """Make the devices and ports that are new, write what has changed, and return these units by label.
 
     All or nothing. A new device is adopted where CT6_ADOPT says so, but never one with the label that every
-    uncalibrated board carries. Names and activity are left out of an answer that came before the unit told them over
-    HTTP.
+    uncalibrated board carries, nor one whose place another unit has taken. What else it tells over HTTP is left out of
+    an answer that came before it told it over HTTP.
     """
     newest = {sighting.answer.assy: sighting for sighting in sightings}
     with transaction.atomic():
@@ -122,9 +131,10 @@ def register(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:
         held = Device.objects.select_for_update().order_by("pk").filter(assy__in=newest)
         devices = {device.assy: device for device in held}
         new = {assy for assy in newest if assy not in devices}
-        Device.objects.bulk_create([_new_device(newest[assy]) for assy in newest if assy in new])
+        replaced = _replaced(new)
+        Device.objects.bulk_create([_new_device(newest[assy], replaced) for assy in newest if assy in new])
         devices |= {device.assy: device for device in Device.objects.filter(assy__in=new)}
-        news = [_found(devices[assy]) for assy in newest if assy in new]
+        news = [_found(devices[assy], replaced) for assy in newest if assy in new]
         for assy, sighting in newest.items():
             if assy not in new:
                 news += _update(devices[assy], _news_of(sighting, devices[assy]))
@@ -133,6 +143,27 @@ def register(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:
     for one in news:
         log.info(one.sentence, **one.details)
     return known
+
+
+def register_told(told: Answer, address: str) -> Device:
+    """Make the device and ports of a unit that told over HTTP what it is, or write what has changed.
+
+    That is also how a unit comes here that is inactive, and so silent. What it answered until now is older.
+    """
+    try:
+        return _register_told(told, address)
+    except IntegrityError:  # the collector has met it at the same moment
+        return _register_told(told, address)
+
+
+def _register_told(told: Answer, address: str) -> Device:
+    with transaction.atomic():
+        known = Device.objects.select_for_update().filter(assy=told.assy).first()
+        if known is not None and not told.firmware_version:
+            told = replace(told, firmware_version=known.firmware_version)
+        register([Sighting(told, address)])
+        Device.objects.filter(assy=told.assy).update(told_at=datetime.now(UTC))
+        return Device.objects.get(assy=told.assy)
 
 
 def note_seen(seen: Sequence[Seen]) -> None:
@@ -190,22 +221,32 @@ def _news_of(sighting: Sighting, device: Device) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name not in _TOLD}
 
 
-def _new_device(sighting: Sighting) -> Device:
+def _replaced(labels: Collection[str]) -> set[str]:
+    """Those of the labels whose place another unit has taken."""
+    if not labels:
+        return set()
+    return set(Replacement.objects.filter(former_assy__in=labels).values_list("former_assy", flat=True))
+
+
+def _new_device(sighting: Sighting, replaced: Collection[str]) -> Device:
     answer = sighting.answer
-    return Device(assy=answer.assy, product=answer.product, adoption=_first_adoption(answer.assy), **_said(sighting))
+    adoption = _first_adoption(answer.assy, replaced)
+    return Device(assy=answer.assy, product=answer.product, adoption=adoption, **_said(sighting))
 
 
-def _first_adoption(assy: str) -> str:
-    if settings.CT6_ADOPT == "all" and assy != DEFAULT_ASSY:
+def _first_adoption(assy: str, replaced: Collection[str]) -> str:
+    if settings.CT6_ADOPT == "all" and assy != DEFAULT_ASSY and assy not in replaced:
         return Device.Adoption.ADOPTED
     return Device.Adoption.PENDING
 
 
-def _found(device: Device) -> _News:
+def _found(device: Device, replaced: Collection[str]) -> _News:
     details: dict[str, object] = {"unit": device.assy, "name": device.name, "address": device.address}
     if device.adoption == Device.Adoption.ADOPTED:
         return _News("Found a new unit; it is stored from now on", details)
     hint = "set its adoption to 'adopted' in the admin, under Devices"
+    if device.assy in replaced:
+        return _News("A unit that was replaced is back; nothing of it is stored", {**details, "to_store_it": hint})
     if device.assy == DEFAULT_ASSY:
         hint = "give it a serial number of its own first: every uncalibrated unit carries this label"
     return _News("Found a new unit; nothing of it is stored yet", {**details, "to_store_it": hint})
@@ -218,6 +259,9 @@ def _update(device: Device, said: Mapping[str, Any]) -> list[_News]:
     for name in before:
         setattr(device, name, said[name])
     device.save(update_fields=list(before))
+    if before.get("address") is not None:
+        # Kept, since nothing else remembers where the unit was before.
+        audit.note(None, MOVED, device, before={"address": before["address"]}, after={"address": device.address})
     return [
         _News(_SENTENCES[name], {"unit": device.assy, "before": was, "now": said[name]})
         for name, was in before.items()
@@ -250,9 +294,8 @@ def _register_ports(
             if port is None:
                 added.append(said.number)
                 new.append(_new_port(device, said))
-            else:
-                name = port.name if sighting.is_overtaken(device) else said.name
-                news += _update_port(device, port, name, said.sensor_type[:_SENSOR_TYPE])
+            elif not sighting.is_overtaken(device):
+                news += _update_port(device, port, said.name, said.sensor_type[:_SENSOR_TYPE])
         if added and assy not in new_devices:
             news.append(_News("A unit has new ports", {"unit": assy, "ports": ", ".join(map(str, added))}))
     Port.objects.bulk_create(new)

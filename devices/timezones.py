@@ -1,10 +1,12 @@
 """The zone in which a device's days run."""
 
 import zoneinfo
+from collections.abc import Mapping
 
 import structlog
 from celery import current_app
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 from kombu.exceptions import OperationalError
 
 from devices.models import Device
@@ -18,6 +20,15 @@ REBUILD_TASK = "readings.tasks.rebuild_days"
 class UnknownTimeZone(ValueError):
     """No IANA time zone has this name."""
 
+    template = _("%(zone)s is no IANA time zone; write it like Europe/London.")
+
+    def __init__(self, zone: str) -> None:
+        super().__init__(zone)
+        self.values: Mapping[str, object] = {"zone": repr(zone)}
+
+    def __str__(self) -> str:
+        return self.template % self.values
+
 
 def known_timezones() -> list[str]:
     """The names that a device's time zone may have: places, and nothing that depends on the machine."""
@@ -30,7 +41,7 @@ def change_timezone(device: Device, zone: str) -> bool:
     False if it was so already. Raises UnknownTimeZone.
     """
     if zone not in known_timezones():
-        raise UnknownTimeZone(f"{zone!r} is no IANA time zone; write it like Europe/London.")
+        raise UnknownTimeZone(zone)
     if not Device.objects.filter(pk=device.pk).exclude(timezone=zone).update(timezone=zone):
         return False
     device.timezone = zone

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
+
+
+def gettext_noop(template: str) -> str:
+    """Marks a text that users read, for its translation. It stays English here; who shows it translates it."""
+    return template
 
 
 class UnitError(Exception):
     """A unit did not do what was asked of it.
 
-    `unit` is the label or address, `message` says what happened and what to do, and `retryable` whether
-    the same call may succeed later with nothing changed.
+    `unit` is the label or address, `message` says in English what happened and what to do, and `retryable` whether
+    the same call may succeed later with nothing changed. To say it in another language, translate `template` and put
+    in `values`, which are plain texts and numbers; with no values the template is the text as it stands.
     """
 
     retryable: ClassVar[bool] = False
 
-    def __init__(self, unit: str, message: str) -> None:
-        super().__init__(unit, message)
+    def __init__(self, unit: str, template: str, values: Mapping[str, object] | None = None) -> None:
+        super().__init__(unit, template, values)
         self.unit = unit
-        self.message = message
+        self.template = template
+        self.values = dict(values or {})
 
     def __str__(self) -> str:
         return f"{self.unit}: {self.message}" if self.unit else self.message
+
+    @property
+    def message(self) -> str:
+        return self.template % self.values if self.values else self.template
 
 
 class UnitUnreachable(UnitError):
@@ -46,30 +58,30 @@ class WrongUnit(UnitError):
 class DestructiveValue(UnitError, ValueError):
     """Refused by us before anything was sent, because it could put the unit out of action.
 
-    `key` is the setting (empty for a bare name), `reason` what would become of the unit.
+    `key` is the setting (empty for a bare name); the message says what would become of the unit.
     """
 
-    def __init__(self, key: str, problem: str, reason: str, *, unit: str = "") -> None:
-        super().__init__(unit, f"{key or 'The name'} {problem}: {reason} Nothing was sent.")
+    def __init__(self, key: str, template: str, values: Mapping[str, object] | None = None, *, unit: str = "") -> None:
+        super().__init__(unit, template, values)
         self.key = key
-        self.problem = problem
-        self.reason = reason
 
     def __reduce__(self) -> tuple[object, ...]:
-        # BaseException would rebuild us from (unit, message), which are not our arguments.
-        return _rebuild, (type(self), self.key, self.problem, self.reason, self.unit)
+        # BaseException would rebuild us from (unit, template, values), which are not our arguments.
+        return _rebuild, (type(self), self.key, self.template, self.values, self.unit)
 
     def for_unit(self, unit: str) -> DestructiveValue:
         """The same refusal, naming the unit it was meant for."""
-        return type(self)(self.key, self.problem, self.reason, unit=unit)
+        return type(self)(self.key, self.template, self.values, unit=unit)
 
 
 class NameTooLong(DestructiveValue):
     """A name past the greatest length that we let a unit carry."""
 
 
-def _rebuild(kind: type[DestructiveValue], key: str, problem: str, reason: str, unit: str) -> DestructiveValue:
-    return kind(key, problem, reason, unit=unit)
+def _rebuild(
+    kind: type[DestructiveValue], key: str, template: str, values: Mapping[str, object], unit: str
+) -> DestructiveValue:
+    return kind(key, template, values, unit=unit)
 
 
 class AnswerError(ValueError):

@@ -6,6 +6,7 @@ import unicodedata
 from urllib.parse import quote, unquote
 
 from devices.ct6.errors import NameTooLong
+from devices.ct6.errors import gettext_noop as _
 from devices.ct6.unit_numbers import reads_as_number
 
 MAX_NAME_CHARACTERS = 64
@@ -35,11 +36,12 @@ def encode_name(text: str) -> str:
     if reads_as_number(encoded):
         encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
     if len(kept) > MAX_NAME_CHARACTERS or len(encoded) > MAX_NAME_BYTES:
-        raise NameTooLong(
-            "",
-            f"has {len(kept)} characters, {len(encoded)} bytes once encoded",
-            f"at most {MAX_NAME_CHARACTERS} characters and {MAX_NAME_BYTES} bytes fit into a unit's answers.",
+        template = _(
+            "The name has %(characters)d characters, %(bytes)d bytes once encoded: at most %(most_characters)d "
+            "characters and %(most_bytes)d bytes fit into a unit's answers. Nothing was sent."
         )
+        limits = {"most_characters": MAX_NAME_CHARACTERS, "most_bytes": MAX_NAME_BYTES}
+        raise NameTooLong("", template, {"characters": len(kept), "bytes": len(encoded), **limits})
     return encoded
 
 

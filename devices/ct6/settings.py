@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from devices.ct6.errors import DestructiveValue, NameTooLong
+from devices.ct6.errors import gettext_noop as _
 from devices.ct6.names import MAX_NAME_BYTES
 from devices.ct6.unit_numbers import reads_as_not_finite, reads_as_number
 
@@ -17,80 +18,164 @@ _PLAIN_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 # Everything a request line carries unharmed; quotes are left out because get_config breaks on them.
 _SAFE_VALUE = re.compile(r"[!#$%()*+\-./0-9:;<>@A-Z\[\\\]^_`a-z{|}~]*", re.ASCII)
 
-_DEAD = (
-    "the unit would crash, its settings file would be unreadable and its WiFi set-up lost, "
-    "until somebody sets it up again over Bluetooth."
+# Each refusal is one sentence with all its reasons, since it is translated as a whole.
+_NOT_FINITE = _(
+    "%(key)s %(value)s would become a number that is not finite: the unit would crash, its settings file would be "
+    "unreadable and its WiFi set-up lost, until somebody sets it up again over Bluetooth. Nothing was sent."
 )
-_CUT = "the unit would cut the value there or drop it; percent-encode a name, choose another value elsewhere."
-_NO_GAIN = "the unit hangs or measures nonsense when it loads such a gain into its meter chips."
-_NO_OFFSET = "the meter chips' offset registers hold 16 bits without sign."
-_NO_THRESHOLD = "the unit compares its power with it and restarts for ever when it is no number."
-_TEXT_BECOMES_NUMBER = (
-    "the unit would store a number instead of the text; percent-encode the first character of a name."
+_BAD_CHARACTER = _(
+    "%(key)s %(value)s holds a character that the unit cannot take: the unit would cut the value there or drop it; "
+    "percent-encode a name, choose another value elsewhere. Nothing was sent."
 )
-_NO_MQTT_TEXT = "the unit would store a number, and MQTT never works with one."
+_TOO_LONG = _(
+    "%(key)s has %(characters)d characters, at most %(most)d are allowed: the unit repeats it in every answer and has "
+    "little memory. Nothing was sent."
+)
+_NO_ARGUMENT = _("%(key)s %(value)s is empty or a number: the unit would act on something else. Nothing was sent.")
+_LABEL_STAYS = _(
+    "%(key)s cannot be set: the label is the unit's identity; a unit with another one is a stranger to all that was "
+    "stored. Nothing was sent."
+)
+_NO_SETTING = _("%(key)s is no setting of a unit: it would be ignored, or cut the request. Nothing was sent.")
 
 
 @dataclass(frozen=True, slots=True)
-class _Number:
-    """A setting that must be a number, and the range outside which it does harm."""
+class Number:
+    """A setting that must be a number, and the range outside which it does harm; with `only`, one of these."""
 
     low: float
     high: float
-    reason: str
+    refusal: str
     whole: bool = True
     only: tuple[float, ...] = ()
 
-    def problem(self, value: str) -> str:
-        """What is wrong with the value, or nothing."""
-        kind = "a whole number" if self.whole else "a number"
-        wanted = (
-            f"must be {' or '.join(f'{one:g}' for one in self.only)}"
-            if self.only
-            else f"must be {kind} from {self.low:g} to {self.high:.9g}"
-        )
+    def refusal_of(self, value: str) -> str:
+        """Why the value is not sent, or nothing."""
         if not _PLAIN_NUMBER.fullmatch(value):
-            return wanted
+            return self.refusal
         number = float(value)
         allowed = number in self.only if self.only else self.low <= number <= self.high
-        return "" if allowed and (number.is_integer() or not self.whole) else wanted
+        return "" if allowed and (number.is_integer() or not self.whole) else self.refusal
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
     """A setting that must stay a text."""
 
-    reason: str
-    may_be_empty: bool = True
+    refusal: str
+    refusal_of_empty: str = ""
     max_bytes: int = _MAX_VALUE_BYTES
+    without: str = ""
+    refusal_of_these: str = ""
 
-    def problem(self, value: str) -> str:
-        """What is wrong with the value, or nothing."""
+    def refusal_of(self, value: str) -> str:
+        """Why the value is not sent, or nothing."""
         if reads_as_number(value):
-            return "would be read as a number"
-        return "" if value or self.may_be_empty else "must not be empty"
+            return self.refusal
+        if any(character in value for character in self.without):
+            return self.refusal_of_these
+        return "" if value else self.refusal_of_empty
 
 
-_GAIN = _Number(1000, 64535, _NO_GAIN)
-_OFFSET = _Number(0, 65535, _NO_OFFSET)
-_NAME = _Text(_TEXT_BECOMES_NUMBER, max_bytes=MAX_NAME_BYTES)
-_MQTT_TEXT = _Text(_NO_MQTT_TEXT)
+_GAIN = Number(
+    1000,
+    64535,
+    _(
+        "%(key)s %(value)s must be a whole number from %(low)s to %(high)s: the unit hangs or measures nonsense when "
+        "it loads such a gain into its meter chips. Nothing was sent."
+    ),
+)
+_OFFSET = Number(
+    0,
+    65535,
+    _(
+        "%(key)s %(value)s must be a whole number from %(low)s to %(high)s: the meter chips' offset registers hold 16 "
+        "bits without sign. Nothing was sent."
+    ),
+)
+_THRESHOLD = Number(
+    0,
+    100_000,
+    _(
+        "%(key)s %(value)s must be a number from %(low)s to %(high)s: the unit compares its power with it and restarts "
+        "for ever when it is no number. Nothing was sent."
+    ),
+    whole=False,
+)
+_ACTIVE = Number(
+    0,
+    1,
+    _(
+        "%(key)s %(value)s must be %(low)s or %(high)s: the unit takes any text for active and an empty one for "
+        "inactive. Nothing was sent."
+    ),
+    only=(0, 1),
+)
+_LINE_FREQUENCY = Number(
+    50,
+    60,
+    _(
+        "%(key)s %(value)s must be %(low)s or %(high)s: the unit hangs when it loads another one into its chips. "
+        "Nothing was sent."
+    ),
+    only=(50, 60),
+)
+_MQTT_PORT = Number(
+    1,
+    65535,
+    _(
+        "%(key)s %(value)s must be a whole number from %(low)s to %(high)s: the unit crashes at every start without a "
+        "port number. Nothing was sent."
+    ),
+)
+_MQTT_PERIOD = Number(
+    200,
+    86_400_000,
+    _(
+        "%(key)s %(value)s must be a whole number from %(low)s to %(high)s: the unit measures every 200 ms and waits "
+        "for this time. Nothing was sent."
+    ),
+)
+_NAME = _Text(
+    _(
+        "%(key)s %(value)s would be read as a number: the unit would store a number instead of the text; "
+        "percent-encode the first character of a name. Nothing was sent."
+    ),
+    max_bytes=MAX_NAME_BYTES,
+)
+_MQTT_NUMBER = _(
+    "%(key)s %(value)s would be read as a number: the unit would store a number, and MQTT never works with one. "
+    "Nothing was sent."
+)
+_MQTT_TEXT = _Text(_MQTT_NUMBER)
+_MQTT_TOPIC = _Text(
+    _MQTT_NUMBER,
+    without="+#",
+    refusal_of_these=_(
+        "%(key)s %(value)s must not hold + or #: these ask for several topics, and a server turns away whoever "
+        "publishes to them. Nothing was sent."
+    ),
+)
+_SENSOR_TYPE = _Text(
+    _("%(key)s %(value)s would be read as a number: a sensor type is a text such as SCT013_100A. Nothing was sent."),
+    _("%(key)s %(value)s must not be empty: a sensor type is a text such as SCT013_100A. Nothing was sent."),
+)
 
-_RULES: dict[str, _Number | _Text] = {
+_RULES: dict[str, Number | _Text] = {
     "YDEV_UNIT_NAME": _NAME,
     "YDEV_GROUP_NAME": _NAME,
-    "ACTIVE": _Number(0, 1, "the unit takes any text for active and an empty one for inactive.", only=(0, 1)),
-    "LINE_FREQ_HZ": _Number(50, 60, "the unit hangs when it loads another one into its chips.", only=(50, 60)),
-    "ZERO_POWER_GATE_WATTS": _Number(0, 100_000, _NO_THRESHOLD, whole=False),
-    "PF_WATTS_THRESHOLD": _Number(0, 100_000, _NO_THRESHOLD, whole=False),
+    "ACTIVE": _ACTIVE,
+    "LINE_FREQ_HZ": _LINE_FREQUENCY,
+    "ZERO_POWER_GATE_WATTS": _THRESHOLD,
+    "PF_WATTS_THRESHOLD": _THRESHOLD,
     "MQTT_SERVER_ADDRESS": _MQTT_TEXT,
-    "MQTT_SERVER_PORT": _Number(1, 65535, "the unit crashes at every start without a port number."),
-    "MQTT_TOPIC": _MQTT_TEXT,
+    "MQTT_SERVER_PORT": _MQTT_PORT,
+    "MQTT_TOPIC": _MQTT_TOPIC,
     "MQTT_USERNAME": _MQTT_TEXT,
     "MQTT_PASSWORD": _MQTT_TEXT,
-    "MQTT_TX_PERIOD_MS": _Number(200, 86_400_000, "the unit measures every 200 ms and waits for this time."),
+    "MQTT_TX_PERIOD_MS": _MQTT_PERIOD,
     **{f"CT{n}_NAME": _NAME for n in _PORTS},
-    **{f"CT{n}_TYPE": _Text("a sensor type is a text such as SCT013_100A.", may_be_empty=False) for n in _PORTS},
+    **{f"CT{n}_TYPE": _SENSOR_TYPE for n in _PORTS},
     **{f"CT{n}_IGAIN": _GAIN for n in _PORTS},
     **{f"CT{n}_IOFFSET": _OFFSET for n in _PORTS},
     **{f"CS{chip}_VOLTAGE_GAIN": _GAIN for chip in (0, 4)},
@@ -98,6 +183,12 @@ _RULES: dict[str, _Number | _Text] = {
 }
 
 SETTABLE_KEYS: frozenset[str] = frozenset(_RULES)
+
+
+def number_rule(key: str) -> Number | None:
+    """What the number in this setting may be; None where it is a text."""
+    rule = _RULES.get(key)
+    return rule if isinstance(rule, Number) else None
 
 
 def refuse_destructive(settings: Mapping[str, str]) -> None:
@@ -109,23 +200,21 @@ def refuse_destructive(settings: Mapping[str, str]) -> None:
         _refuse_key(key)
         _refuse_anywhere(key, value)
         rule = _RULES[key]
-        if problem := rule.problem(value):
-            raise DestructiveValue(key, f"{_shown(key, value)} {problem}", rule.reason)
+        if refusal := rule.refusal_of(value):
+            limits = {"low": f"{rule.low:g}", "high": f"{rule.high:.9g}"} if isinstance(rule, Number) else {}
+            raise DestructiveValue(key, refusal, _named(key, value) | limits)
 
 
 def refuse_unsafe_argument(key: str, value: str) -> None:
     """The rules for any argument of a command, such as a path: not cut, not dropped, not a number."""
     _refuse_anywhere(key, value)
     if not value or reads_as_number(value):
-        raise DestructiveValue(key, f"{value!r} is empty or a number", "the unit would act on something else.")
+        raise DestructiveValue(key, _NO_ARGUMENT, _named(key, value))
 
 
 def _refuse_key(key: str) -> None:
-    if key == "ASSY":
-        reason = "the label is the unit's identity; a unit with another one is a stranger to all that was stored."
-        raise DestructiveValue(key, "cannot be set", reason)
     if key not in SETTABLE_KEYS:
-        raise DestructiveValue(key, "is no setting of a unit", "it would be ignored, or cut the request.")
+        raise DestructiveValue(key, _LABEL_STAYS if key == "ASSY" else _NO_SETTING, {"key": key or "''"})
 
 
 def _refuse_anywhere(key: str, value: str) -> None:
@@ -133,13 +222,12 @@ def _refuse_anywhere(key: str, value: str) -> None:
     rule = _RULES.get(key)
     greatest = rule.max_bytes if isinstance(rule, _Text) else _MAX_VALUE_BYTES
     if len(value) > greatest:
-        reason = "the unit repeats it in every answer and has little memory."
-        raise NameTooLong(key, f"has {len(value)} characters, at most {greatest} are allowed", reason)
+        raise NameTooLong(key, _TOO_LONG, {"key": key, "characters": len(value), "most": greatest})
     if not _SAFE_VALUE.fullmatch(value):
-        raise DestructiveValue(key, f"{_shown(key, value)} holds a character that the unit cannot take", _CUT)
+        raise DestructiveValue(key, _BAD_CHARACTER, _named(key, value))
     if reads_as_not_finite(value):
-        raise DestructiveValue(key, f"{_shown(key, value)} would become a number that is not finite", _DEAD)
+        raise DestructiveValue(key, _NOT_FINITE, _named(key, value))
 
 
-def _shown(key: str, value: str) -> str:
-    return "(hidden)" if key == "MQTT_PASSWORD" else repr(value)
+def _named(key: str, value: str) -> dict[str, str]:
+    return {"key": key, "value": "***" if key == "MQTT_PASSWORD" else repr(value)}

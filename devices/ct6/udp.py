@@ -162,7 +162,7 @@ def broadcast_targets(interfaces: Collection[str] | None = None) -> dict[str, st
             f"This machine has no network interface {', '.join(unknown)}; it has {', '.join(sorted(states))}."
         )
     return one_target_a_lan(
-        address for address in _interface_addresses() if not interfaces or address.interface in interfaces
+        address for address in interface_addresses() if not interfaces or address.interface in interfaces
     )
 
 
@@ -182,7 +182,7 @@ def one_target_a_lan(addresses: Iterable[InterfaceAddress]) -> dict[str, str]:
     return targets
 
 
-def _interface_addresses() -> list[InterfaceAddress]:
+def interface_addresses() -> list[InterfaceAddress]:
     states = psutil.net_if_stats()
     return [
         InterfaceAddress(interface, one.address, one.netmask, one.broadcast)

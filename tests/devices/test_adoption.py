@@ -4,31 +4,46 @@ import pytest
 
 from devices.adoption import adopt, doubts, ignore
 from devices.ct6.protocol import DEFAULT_ASSY
+from devices.models import AuditEntry
 from tests.factories import make_device
+from tests.people import make_user
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_pending_unit_is_adopted_once() -> None:
     device = make_device(adoption="pending")
-    assert adopt(device) is True
-    assert adopt(device) is False
+    assert adopt(device, None) is True
+    assert adopt(device, None) is False
     device.refresh_from_db()
     assert device.adoption == "adopted"
 
 
 def test_an_adopted_unit_can_be_ignored_and_adopted_again() -> None:
     device = make_device()
-    assert ignore(device) is True
+    assert ignore(device, None) is True
     device.refresh_from_db()
     assert device.adoption == "ignored"
-    assert adopt(device) is True
+    assert adopt(device, None) is True
+
+
+def test_who_decided_is_recorded_with_before_and_after() -> None:
+    anna = make_user("anna", staff=True)
+    device = make_device(adoption="pending")
+    adopt(device, anna)
+    adopt(device, anna)  # no change, no entry
+    ignore(device, None)
+    entries = AuditEntry.objects.order_by("pk").values_list("who_name", "action", "device", "before", "after")
+    assert list(entries) == [
+        ("anna", "adopt", device.pk, {"adoption": "pending"}, {"adoption": "adopted"}),
+        ("", "ignore", device.pk, {"adoption": "adopted"}, {"adoption": "ignored"}),
+    ]
 
 
 def test_deciding_writes_nothing_else_of_the_row() -> None:
     device = make_device(name="Garage", adoption="pending")
     device.name = "stale"
-    adopt(device)
+    adopt(device, None)
     device.refresh_from_db()
     assert device.name == "Garage"
 

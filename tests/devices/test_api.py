@@ -27,7 +27,7 @@ def device() -> Device:
 
 @pytest.fixture
 def staff() -> APIClient:
-    return with_token(make_user("sam", staff=True), "configure")
+    return with_token(make_user("sam", staff=True, may=["configure", "adopt"]), "configure")
 
 
 def patch(client: APIClient, row: Device | Port, **changes: object) -> Any:
@@ -45,6 +45,7 @@ def test_a_device_shows_what_it_is(device: Device, staff: APIClient) -> None:
         "assy": ASSY,
         "name": "Meter",
         "wished_name": None,
+        "group": "",
         "address": "127.0.0.2",
         "online": False,
         "last_seen": "2026-03-29T00:30:00Z",
@@ -69,6 +70,7 @@ def test_a_port_shows_what_it_is(device: Device, staff: APIClient) -> None:
         "sensor_type": "",
         "role": "other",
         "reversed": False,
+        "scale": "1.00000",
         "enabled": True,
         "latest": None,
     }
@@ -235,14 +237,15 @@ def test_an_empty_change_changes_nothing(device: Device, staff: APIClient) -> No
 def test_what_cannot_be_changed_of_a_device_is_refused_by_name(device: Device, staff: APIClient, field: str) -> None:
     answer = patch(staff, device, **{field: "1"})
     assert answer.status_code == 400
-    assert answer.json() == {field: ["Cannot be changed here; name, active, adoption, timezone can."]}
+    allowed = "name, active, adoption, timezone, settings, mqtt_unchecked"
+    assert answer.json() == {field: [f"Cannot be changed here; {allowed} can."]}
 
 
 @pytest.mark.parametrize("field", ["device", "number", "sensor_type", "latest"])
 def test_what_cannot_be_changed_of_a_port_is_refused_by_name(device: Device, staff: APIClient, field: str) -> None:
     answer = patch(staff, device.ports.get(number=1), **{field: "1"})
     assert answer.status_code == 400
-    assert answer.json() == {field: ["Cannot be changed here; name, role, reversed, enabled can."]}
+    assert answer.json() == {field: ["Cannot be changed here; name, role, reversed, scale, enabled can."]}
 
 
 def test_a_list_instead_of_an_object_is_refused(device: Device, staff: APIClient) -> None:
@@ -314,19 +317,44 @@ def test_a_port_that_todays_firmware_cannot_name_is_refused_with_the_reason(devi
     ("path", "asked", "problem"),
     [
         (DEVICES, {"active": "foo"}, "'foo' is not known; allowed are true, false."),
-        (DEVICES, {"foo": "1"}, "Is no parameter; allowed are assy, adoption, active."),
+        (DEVICES, {"foo": "1"}, "Is no parameter; allowed are assy, name, group, adoption, active."),
         (DEVICES, {"adoption": "foo"}, "'foo' is not known; allowed are pending, adopted, ignored."),
         (PORTS, {"enabled": "2"}, "'2' is not known; allowed are true, false."),
         (PORTS, {"device": "x"}, "Has to be an id, as device=1."),
+        (PORTS, {"device": "0"}, "Has to be an id, as device=1."),
+        (PORTS, {"device": "9" * 30}, "Has to be an id, as device=1."),
+        (DEVICES, {"name": ""}, "Is empty; give it a value or leave it out."),
+        (DEVICES, {"name": ["Garage", "Annex"]}, "Is given more than once."),
         (PORTS, {"foo": "1"}, "Is no parameter; allowed are device, role, enabled."),
         (PORTS, {"format": "xml"}, "'xml' is not known; allowed: json."),
     ],
 )
 def test_a_filter_that_is_none_is_refused_with_what_is_allowed(
-    staff: APIClient, path: str, asked: dict[str, str], problem: str
+    staff: APIClient, path: str, asked: dict[str, str | list[str]], problem: str
 ) -> None:
     answer = staff.get(path, asked)
     assert (answer.status_code, answer.json()) == (400, {next(iter(asked)): [problem]})
+
+
+@pytest.mark.parametrize("asked", [{"name": "Garage, 2"}, {"group": "Home"}])
+def test_devices_can_be_asked_for_by_name_and_by_group(staff: APIClient, asked: dict[str, str]) -> None:
+    make_device(name="Garage, 2", group_name="Home")
+    make_device(OTHER_ASSY, name="Garage", group_name="Office")
+    shown = staff.get(DEVICES, asked).json()
+    assert [(row["name"], row["group"]) for row in shown] == [("Garage, 2", "Home")]
+
+
+def test_one_device_by_its_id_is_not_filtered(device: Device, staff: APIClient) -> None:
+    assert staff.get(f"{DEVICES}{device.pk}/", {"adoption": "ignored"}).status_code == 200
+
+
+def test_the_schema_tells_what_devices_can_be_asked_for_by(staff: APIClient) -> None:
+    schema = staff.get("/api/v1/schema/", {"format": "json"}).json()
+    asked = {one["name"]: one for one in schema["paths"][DEVICES]["get"]["parameters"]}
+    assert asked.keys() == {"assy", "name", "group", "adoption", "active"}
+    assert asked["adoption"]["schema"]["enum"] == ["adopted", "ignored", "pending"]
+    assert asked["active"]["schema"]["enum"] == ["false", "true"]
+    assert asked["group"]["description"] == "The group that the unit reports."
 
 
 def test_ports_can_be_asked_for_by_device(device: Device, staff: APIClient) -> None:
@@ -342,3 +370,37 @@ def test_devices_can_be_asked_for_by_active(device: Device, staff: APIClient, as
 @pytest.mark.parametrize("zone", ["Factory", "localtime"])
 def test_a_zone_that_the_admin_does_not_offer_is_refused(device: Device, staff: APIClient, zone: str) -> None:
     assert patch(staff, device, timezone=zone).status_code == 400
+
+
+# --- In another language ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({"foo": "1"}, "Ist kein Parameter; erlaubt sind assy, name, group, adoption, active."),
+        ({"adoption": "foo"}, "'foo' ist nicht bekannt; erlaubt sind pending, adopted, ignored."),
+    ],
+)
+def test_a_filter_is_refused_in_german(staff: APIClient, asked: dict[str, str], problem: str) -> None:
+    assert staff.get(DEVICES, asked, HTTP_ACCEPT_LANGUAGE="de").json() == {next(iter(asked)): [problem]}
+
+
+def test_a_name_that_no_unit_may_hold_is_refused_in_german(device: Device, staff: APIClient) -> None:
+    answer = staff.patch(
+        f"{DEVICES}{device.pk}/", {"name": "電" * 30}, format="json", headers={"Accept-Language": "de"}
+    )
+    [refusal] = answer.json()["name"]
+    assert refusal.startswith("Der Name hat 30 Zeichen, kodiert 270 Bytes: ")
+
+
+def test_a_time_zone_is_refused_in_german(device: Device, staff: APIClient) -> None:
+    answer = staff.patch(
+        f"{DEVICES}{device.pk}/", {"timezone": "Mars"}, format="json", headers={"Accept-Language": "de"}
+    )
+    assert answer.json() == {"timezone": ["'Mars' ist keine IANA-Zeitzone; richtig wäre etwa Europe/London."]}
+
+
+def test_who_may_not_change_is_told_so_in_german(device: Device) -> None:
+    answer = logged_in(make_user(sees=[device])).patch(
+        f"{DEVICES}{device.pk}/", {"name": "x"}, format="json", headers={"Accept-Language": "de"}
+    )
+    assert answer.json()["detail"].startswith("Das darf nur das Personal")

@@ -13,7 +13,7 @@ from devices import tasks
 from devices.configuration import UNIT_NAME, push, wish
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SimulatedUnit
-from devices.models import ConfigChange, Device
+from devices.models import ConfigChange, Device, FactoryConfig
 from tests.devices.units import closed_port, device_of, name_held
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +42,8 @@ def unreachable(unit: SimulatedUnit) -> Device:
 def test_the_schedule_names_a_task_that_exists() -> None:
     queues = {entry["task"]: entry["options"]["queue"] for entry in schedule()}
     assert queues[tasks.push_open_wishes.name] == "jobs"
+    assert queues[tasks.start_due_jobs.name] == "jobs"
+    assert queues[tasks.read_due_statuses.name] == "jobs"
 
 
 def test_a_kept_wish_is_written_once_the_unit_is_back(unit: SimulatedUnit) -> None:
@@ -73,3 +75,21 @@ def test_a_unit_that_is_away_does_not_hold_up_another(fleet: Fleet) -> None:
 
 def test_a_device_that_is_gone_is_no_error() -> None:
     tasks.push_wishes(4711)
+
+
+def test_the_night_keeps_a_copy_of_each_factory_configuration(fleet: Fleet) -> None:
+    for unit in fleet.units:
+        device_of(unit, last_seen=timezone.now())
+    tasks.back_up_factory_configs.delay()
+    assert FactoryConfig.objects.count() == 2
+
+
+def test_the_status_of_an_online_unit_is_read_when_its_turn_has_come(
+    unit: SimulatedUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = device_of(unit)
+    monkeypatch.setattr("devices.status.due", lambda _now: [device.pk, 4711])
+    tasks.read_due_statuses()
+    device.refresh_from_db()
+    assert device.status["firmware_version"] == unit.firmware_version
+    assert device.status_at is not None

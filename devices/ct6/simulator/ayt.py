@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from devices.ct6.simulator.load import MeanValues
@@ -18,6 +18,8 @@ _PORTS_A_CHIP = 3
 _CHIP_ERROR_V = 0.11
 # What firmware before 2 did not send yet.
 _NEWER_KEYS = {"ACTIVE", "TIMESENT", "PF_WATTS_THRESHOLD"}
+# All 16 or 32 bits set, as the firmware scales them.
+_UNREAD = {"VRMS": 655.35, "FREQ": 655.35, "IRMS": 65.535, "PRMS": -0.00032, "PREACT": -0.00032, "PAPPARENT": -0.00032}
 
 
 class PortMeans(NamedTuple):
@@ -50,12 +52,17 @@ def port_means(means: MeanValues) -> tuple[PortMeans, ...]:
 
 
 def live_stats(
-    settings: Mapping[str, object], means: MeanValues, ports: Sequence[PortMeans], firmware_version: str
+    settings: Mapping[str, object],
+    means: MeanValues,
+    ports: Sequence[PortMeans],
+    firmware_version: str,
+    voltage_ratio: Callable[[int], float],
 ) -> Document:
-    """What `/get_stats` and MQTT's messages share with the AYT answer."""
+    """What `/get_stats` and MQTT's messages share with the AYT answer. `voltage_ratio` tells of each chip by how much
+    it shows more than the true voltage."""
     document: Document = {}
     chips = range(-(-len(ports) // _PORTS_A_CHIP))
-    voltages = [single(float(means.voltage_v[0]) + chip * _CHIP_ERROR_V) for chip in chips]
+    voltages = [single((float(means.voltage_v[0]) + chip * _CHIP_ERROR_V) * voltage_ratio(chip)) for chip in chips]
     frequency = single(float(means.frequency_hz[0]))
     for number, port in enumerate(ports, 1):
         document[f"CT{number}"] = {
@@ -98,6 +105,14 @@ def as_old_firmware(document: Document) -> Document:
         key: {k: v for k, v in value.items() if k != "IPEAK"} if isinstance(value, dict) else value
         for key, value in document.items()
         if key not in _NEWER_KEYS
+    }
+
+
+def as_unread_chips(document: Document) -> Document:
+    """The same answer with what is read from meter chips that do not answer: every bit of a register is set."""
+    return {
+        key: value | _UNREAD if isinstance(value, dict) and "VRMS" in value else value
+        for key, value in document.items()
     }
 
 

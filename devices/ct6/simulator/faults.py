@@ -19,6 +19,15 @@ class HttpFaultKind(Enum):
     FLASH_FULL = auto()  # a file finds no room: a part of it stays, the connection hangs
 
 
+class ApplicationFault(Enum):
+    """What is wrong with the application in a folder; shows once the unit runs it."""
+
+    RAISES = auto()  # at its start: the other one runs where main.py falls back, else none
+    HANGS = auto()  # never reaches the network, and never raises: no falling back, and no watchdog yet
+    NONSENSE = auto()  # answers with what meter chips that do not answer seem to measure
+    SILENT = auto()  # serves HTTP and answers no question over UDP
+
+
 @dataclass(slots=True)
 class HttpFault:
     """One kind of fault, for the requests whose path starts with `command` ("FILE" for a file sent).
@@ -54,7 +63,10 @@ class Faults:
     reorder: float = 0.0  # the answer comes after the next one
     delay_s: float = 0.0  # every answer comes this much later
     http_refused: bool = False  # no TCP connection is accepted
+    deaf_chips: bool = False  # the meter chips keep the gains that they have, whatever they are loaded with
     http: list[HttpFault] = field(default_factory=list)
+    applications: dict[str, ApplicationFault] = field(default_factory=dict)  # by folder
+    falls_back: bool = False  # main.py starts the other application when one raises; shipped firmware does not
     questions_lost: int = field(default=0, init=False)
     answers_lost: int = field(default=0, init=False)
     _chance: random.Random = field(init=False, repr=False)

@@ -17,11 +17,13 @@ from devices.ct6.simulator.ayt import (
     Document,
     PortMeans,
     as_old_firmware,
+    as_unread_chips,
     ayt_answer,
     live_stats,
     port_means,
 )
-from devices.ct6.simulator.faults import Faults
+from devices.ct6.simulator.chips import Mains, MeterChips
+from devices.ct6.simulator.faults import ApplicationFault, Faults
 from devices.ct6.simulator.flash import Flash
 from devices.ct6.simulator.keeping import KeptSettings
 from devices.ct6.simulator.load import SECOND_NS, LoadCurve, MeanValues
@@ -123,9 +125,12 @@ class SimulatedUnit:
         self._kept = None if kept_in is None else KeptSettings(kept_in / f"{assy}.json", self.port_count)
         if self._kept is not None:
             self.settings = self._kept.onto(self.settings)
+        self.mains = Mains()
+        self.chips = MeterChips(self.settings, self.port_count)
+        self._running_folder = self.active_folder()
         self.save_settings()
         self.save_factory_settings()
-        self._log_start()
+        self._log_start([f"activeApp={self.settings['APP']}"])
 
     @property
     def assy(self) -> str:
@@ -160,6 +165,8 @@ class SimulatedUnit:
         200 ms of the last."""
         if self.state(now_ns) is not UnitState.RUNNING or not self.active:
             return None
+        if self._application_fault() is ApplicationFault.SILENT:
+            return None
         window_ns = now_ns - self._mean_since_ns
         if window_ns < _READ_NS:
             return None
@@ -170,7 +177,7 @@ class SimulatedUnit:
         self.sent.append(SentAnswer(now_ns, window_ns, ports))
         clock_s = now_ns // SECOND_NS if self.clock_set else CLOCK_NOT_SET_S + self.uptime_s(now_ns)
         document = ayt_answer(
-            live_stats(self.settings, means, ports, self.firmware_version),
+            self._live_stats(means, ports),
             self.settings,
             address=self.address,
             clock_s=clock_s,
@@ -181,7 +188,7 @@ class SimulatedUnit:
         """The live values of `/get_stats`: the present step of the load, not a mean."""
         now_ns = self._clock() if now_ns is None else now_ns
         means = self._means(now_ns - _READ_NS, now_ns)
-        return live_stats(self.settings, means, port_means(means), self.firmware_version)
+        return self._live_stats(means, port_means(means))
 
     def true_energy_ws(self, port: int, start_ns: int, end_ns: int) -> float:
         """What really flowed through the port, in watt-seconds, answered or not."""
@@ -210,7 +217,11 @@ class SimulatedUnit:
     def load_chips(self) -> bool:
         """Load the gains into the meter chips: everything waits meanwhile. False if that fails half-way."""
         self.block(self.timing.chips_s)
-        return chips_take(self.settings, self.port_count)
+        if not chips_take(self.settings, self.port_count):
+            return False
+        if not self.faults.deaf_chips:
+            self.chips.load(self.settings)
+        return True
 
     def save_settings(self) -> None:
         """Write the settings file."""
@@ -271,7 +282,6 @@ class SimulatedUnit:
         self._state, self.ruined_by = UnitState.RUNNING, ""
         self._load_settings()
         self._start_application()
-        self._log_start()
 
     def _load_settings(self) -> None:
         try:
@@ -291,27 +301,61 @@ class SimulatedUnit:
             self._ruin(UnitState.OFF_NETWORK, why)
 
     def _start_application(self) -> None:
-        folder = self.active_folder()
         if "/main.py" not in self.flash.files:
             self._ruin(UnitState.DEAD, "/main.py is gone")
-        elif not self.flash.application_starts(folder):
-            self._ruin(UnitState.DEAD, f"{folder} holds no application that starts")
-        elif not chips_take(self.settings, self.port_count):
+            return
+        if not self._run_application():
+            return
+        if not chips_take(self.settings, self.port_count):
             self._ruin(UnitState.CRASH_LOOP, "the meter chips take no such gains or line frequency")
         elif not mqtt_starts(self.settings):
             self._ruin(UnitState.CRASH_LOOP, "MQTT_SERVER_PORT is no number")
         elif not compares(self.settings):
             self._ruin(UnitState.CRASH_LOOP, "a threshold in watts is a text")
         else:
+            self.chips.load(self.settings)
+            folder = self._running_folder
             self.firmware_version = self.flash.application_version(folder) or self.firmware_version
+
+    def _run_application(self) -> bool:
+        """As main.py does: run the active folder, and the other one where it may fall back. False if neither runs."""
+        said = [f"activeApp={self.settings['APP']}"]
+        starts = self._starts(self.active_folder())
+        if not starts:
+            said.append("Exception 1: =no module named 'app'")
+            if self.faults.falls_back and self._starts(self.inactive_folder()):
+                number = self.swap_folders()
+                said += [f"Reverting to app {number}", f"activeApp={number}"]
+                starts = True
+        self._running_folder = self.active_folder()
+        self._log_start(said)
+        if not starts:
+            self._ruin(UnitState.DEAD, f"{self._running_folder} holds no application that starts")
+        elif self._application_fault() is ApplicationFault.HANGS:
+            self._ruin(UnitState.DEAD, f"the application in {self._running_folder} never reaches the network")
+            starts = False
+        return starts
+
+    def _starts(self, folder: str) -> bool:
+        broken = self.faults.applications.get(folder) is ApplicationFault.RAISES
+        return self.flash.application_starts(folder) and not broken
+
+    def _application_fault(self) -> ApplicationFault | None:
+        return self.faults.applications.get(self._running_folder)
 
     def _ruin(self, state: UnitState, why: str) -> None:
         self._state, self.ruined_by = state, why
 
-    def _log_start(self) -> None:
-        self.flash.files["/bootlog.txt"] = f"Booting\nactiveApp={self.settings.get('APP')}\n".encode()
+    def _log_start(self, said: Sequence[str]) -> None:
+        self.flash.files["/bootlog.txt"] = "".join(f"{line}\n" for line in ("Booting", *said)).encode()
+
+    def _live_stats(self, means: MeanValues, ports: Sequence[PortMeans]) -> Document:
+        document = live_stats(self.settings, means, ports, self.firmware_version, self.chips.voltage_ratio)
+        nonsense = self._application_fault() is ApplicationFault.NONSENSE
+        return as_unread_chips(document) if nonsense else document
 
     def _means(self, start_ns: int, end_ns: int) -> MeanValues:
         threshold = self.settings.get("PF_WATTS_THRESHOLD")
         threshold_w = threshold if isinstance(threshold, int | float) else 0.0
-        return self.curve.mean_values([start_ns, end_ns], pf_threshold_w=threshold_w)
+        flowed = self.curve.mean_values([start_ns, end_ns], pf_threshold_w=threshold_w)
+        return self.chips.measured(self.mains.truth(flowed))

@@ -67,8 +67,6 @@ def test_a_question_gives_what_the_unit_answered(
     [
         ("save_factory_cfg", "save_factory_cfg", UnitClient.save_factory_config),
         ("init_atm90e32_devs", "init_atm90e32_devs", UnitClient.init_meter_chips),
-        ("reboot", "reboot", UnitClient.reboot),
-        ("power_cycle", "power_cycle", UnitClient.power_cycle),
         ("erase_offline_app", "erase_offline_app", UnitClient.erase_inactive_folder),
         ("rmfile_on_dir", "rmfile?file=/notes.txt", lambda unit: unit.remove_file("/notes.txt")),
         ("mkdir", "mkdir?dir=/rigdir", lambda unit: unit.make_folder("/rigdir")),
@@ -97,7 +95,9 @@ def test_a_change_makes_sure_of_the_unit_and_is_sent_once(
         lambda unit: unit.remove_file("/notes.txt"),
         lambda unit: unit.make_folder("/rigdir"),
         lambda unit: unit.remove_folder("/rigdir"),
-        lambda unit: unit.send_file("a.mpy", "/app2", b"x"),
+        lambda unit: unit.send_file("a.mpy", "/app2", b"M\x06"),
+        lambda unit: unit.reset_to_defaults(meant_for=ASSY),
+        UnitClient.restart_after_reset,
     ],
 )
 def test_nothing_is_changed_on_another_unit(change: Callable[[UnitClient], None]) -> None:
@@ -110,16 +110,28 @@ def test_nothing_is_changed_on_another_unit(change: Callable[[UnitClient], None]
 
 
 def test_without_a_label_any_unit_is_right() -> None:
-    with replaying(reboot=captured("reboot.http")) as server:
+    with replaying(rmdir=captured("rmdir.http")) as server:
         client_of(server).check_identity()
-        client_of(server).reboot()
-        assert server.commands == ["reboot"]
+        client_of(server).remove_folder("/rigdir")
+        assert server.commands == ["rmdir"]
 
 
 def test_identity_is_read_past_a_name_that_tears_the_answer() -> None:
     with replaying(get_config=captured("config_squote.http")) as server:
         client_of(server, assy=ASSY).check_identity()
         assert client_of(server).config()["CT1_NAME"] == "Dad's"
+
+
+@pytest.mark.parametrize("command", ["reboot", "power_cycle"])
+def test_a_restart_makes_sure_of_the_unit_and_of_its_application(command: str) -> None:
+    with replaying(
+        get_config=CONFIG,
+        get_active_app_folder=captured("get_active_app_folder.http"),
+        get_file_list=captured("get_file_list.http"),
+        **{command: captured(f"{command}.http")},
+    ) as server:
+        getattr(client_of(server, assy=ASSY), command)()
+        assert server.commands == ["get_config", "get_active_app_folder", "get_file_list", command]
 
 
 # Settings
@@ -180,7 +192,7 @@ def test_a_file_that_cannot_be_read_is_refused(sample: str) -> None:
     ("sample", "command", "change"),
     [
         ("mkdir_again", "mkdir", lambda unit: unit.make_folder("/rigdir")),
-        ("rmdir_not_empty", "rmdir", lambda unit: unit.remove_folder("/app1")),
+        ("rmdir_not_empty", "rmdir", lambda unit: unit.remove_folder("/rigdir")),
         ("rmdir_missing", "rmdir", lambda unit: unit.remove_folder("/rigdir")),
         ("rmfile_missing", "rmfile", lambda unit: unit.remove_file("/nope")),
         ("unknown", "get_file_list", UnitClient.file_list),

@@ -223,6 +223,14 @@ def test_a_refusal_names_the_unit_and_survives_pickling() -> None:
     assert (type(copy), str(copy), copy.key) == (DestructiveValue, str(named), "CT1_NAME")
 
 
+def test_a_refusal_can_be_said_in_another_language() -> None:
+    with pytest.raises(DestructiveValue) as refusal:
+        refuse_destructive({"LINE_FREQ_HZ": "55"})
+    error = refusal.value
+    assert error.values == {"key": "LINE_FREQ_HZ", "value": "'55'", "low": "50", "high": "60"}
+    assert error.template % error.values == error.message
+
+
 @given(key=st.sampled_from(sorted(SETTABLE_KEYS)), value=st.text(st.characters(max_codepoint=127)))
 def test_what_passes_is_carried_whole_and_is_finite(key: str, value: str) -> None:
     try:

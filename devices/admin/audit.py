@@ -1,0 +1,128 @@
+"""The audit log in the admin: who did what to which unit, with what was so before and after. Nothing is edited here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from devices.admin.shown import there
+from devices.models import AuditEntry
+
+# How people call what the verbs write down.
+_ACTIONS = {
+    "add": _("added by its address"),
+    "adopt": _("adopted"),
+    "ignore": _("ignored"),
+    "calibrated": _("calibrated"),
+    "calibration_left_gains": _("calibration stopped, gains left"),
+    "factory_config_kept": _("factory configuration copied"),
+    "factory_config_restored": _("factory configuration restored"),
+    "file_delete": _("file deleted"),
+    "file_download": _("file downloaded"),
+    "file_upload": _("file uploaded"),
+    "file_view": _("file looked at"),
+    "files_list": _("files listed"),
+    "folder_make": _("folder made"),
+    "folder_remove": _("folder removed"),
+    "power_cycle": _("power cycle asked for"),
+    "reboot": _("reboot asked for"),
+    "release_accepted": _("firmware release accepted"),
+    "reset": _("reset to defaults asked for"),
+    "set_up": _("set up"),
+    "sweep": _("networks swept"),
+    "upgrade_asked": _("upgrade asked for"),
+    "upgrade_lost": _("upgrade failed, unit lost"),
+    "upgrade_taken_back": _("upgrade taken back"),
+    "upgraded": _("upgraded"),
+}
+
+
+def action_in_words(action: str) -> str:
+    """What was done, as people call it."""
+    return str(_ACTIONS.get(action) or action.replace("_", " "))
+
+
+def entry_shown(entry: AuditEntry) -> dict[str, Any]:
+    """An entry for a table of one unit's entries."""
+    return {
+        "at": _moment(entry),
+        "who": _who(entry),
+        "action": capfirst(action_in_words(entry.action)),
+        "before": _values(entry.before),
+        "after": _values(entry.after),
+    }
+
+
+def _moment(entry: AuditEntry) -> str:
+    zone = entry.device.timezone if entry.device else settings.CT6_TIMEZONE
+    return there(entry.at, zone, seconds=True)
+
+
+def _who(entry: AuditEntry) -> str:
+    return entry.who_name or gettext("by itself")
+
+
+def _values(values: Mapping[str, Any]) -> SafeString:
+    if not values:
+        return format_html("<span>{}</span>", "–")
+    return format_html_join(
+        "",
+        '<div><span class="text-font-subtle-light dark:text-font-subtle-dark">{}:</span> {}</div>',
+        ((key, _value(value)) for key, value in values.items()),
+    )
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ModelAdmin):
+    list_display = ("moment", "who_shown", "action_shown", "device", "before_shown", "after_shown")
+    list_display_links = None
+    list_filter = ("action", "device", "who")
+    list_select_related = ("device", "who")
+    search_fields = ("who_name", "action", "device__name", "device__assy")
+    date_hierarchy = "at"
+    list_fullwidth = True
+    actions = None
+
+    @admin.display(description=_("At"), ordering="at")
+    def moment(self, entry: AuditEntry) -> str:
+        return _moment(entry)
+
+    @admin.display(description=_("Who"), ordering="who_name")
+    def who_shown(self, entry: AuditEntry) -> str:
+        return _who(entry)
+
+    @admin.display(description=_("Action"), ordering="action")
+    def action_shown(self, entry: AuditEntry) -> str:
+        return capfirst(action_in_words(entry.action))
+
+    @admin.display(description=_("Before"))
+    def before_shown(self, entry: AuditEntry) -> SafeString:
+        return _values(entry.before)
+
+    @admin.display(description=_("After"))
+    def after_shown(self, entry: AuditEntry) -> SafeString:
+        return _values(entry.after)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False

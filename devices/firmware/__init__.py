@@ -1,0 +1,1 @@
+"""New firmware for units: looked through and kept as a release, compiled, sent, started, checked, and taken back."""
