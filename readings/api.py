@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +17,7 @@ from rest_framework.views import APIView
 from devices.access import devices_for, ports_for
 from devices.api_fields import OneOf, QueryParameters
 from devices.models import Device, Port
+from devices.port_past import all_as_they_were
 from readings import history, periods
 from readings.quantities import PORT_QUANTITIES, QUANTITIES
 
@@ -24,6 +28,10 @@ MAX_LINES = 200
 MAX_ROWS = 100_000
 _SHORTEST_MS = {"hour": periods.HOUR_MS, "day": 23 * periods.HOUR_MS, "month": 28 * 24 * periods.HOUR_MS}
 _LARGEST_ID = 2**31 - 1
+_UNKNOWN = {
+    "device": gettext_noop("There is no device %(ids)s that you may read; see /api/v1/devices/."),
+    "port": gettext_noop("There is no port %(ids)s that you may read; see /api/v1/ports/."),
+}
 # The '+' of an offset that nobody percent-encoded arrives as a blank.
 _LOST_PLUS = re.compile(r"(T\d\d:?\d\d\S*) (\d\d(?::?\d\d)?)$", re.ASCII)
 
@@ -39,8 +47,8 @@ class IdsField(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Sequence[str]) -> list[int]:
         for text in data:
             if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or not 0 < int(text) <= _LARGEST_ID:
-                name = self.field_name
-                raise serializers.ValidationError(f"{text!r} is no id; write {name}=1, for several {name}=1&{name}=2.")
+                problem = gettext("%(text)s is no id; write %(name)s=1, for several %(name)s=1&%(name)s=2.")
+                raise serializers.ValidationError(problem % {"text": repr(text), "name": self.field_name})
         return list(dict.fromkeys(int(text) for text in data))
 
 
@@ -48,13 +56,13 @@ class IdsField(serializers.Field[Any, Any, Any, Any]):
 class TimeField(serializers.Field[int, str, str, Any]):
     """An ISO 8601 time with its offset, as epoch ms."""
 
-    default_error_messages = {"required": "Is missing; write for example 2026-03-29T00:00:00+01:00."}
+    default_error_messages = {"required": _("Is missing; write for example 2026-03-29T00:00:00+01:00.")}
 
     def to_internal_value(self, data: str) -> int:
         try:
             return periods.parse_time(_LOST_PLUS.sub(r"\1+\2", data))
         except periods.UnreadableTime as error:
-            raise serializers.ValidationError(f"{error}.") from None
+            raise serializers.ValidationError(gettext(error.template) % error.values) from None
 
 
 class SpanParameters(QueryParameters):
@@ -69,9 +77,9 @@ class SpanParameters(QueryParameters):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["start"] >= attrs["end"]:
-            raise serializers.ValidationError({"start": ["Has to lie before end."]})
+            raise serializers.ValidationError({"start": [gettext("Has to lie before end.")]})
         if not attrs["port"] and not attrs["device"]:
-            raise serializers.ValidationError({"device": ["Name a device or a port: device=1 or port=1."]})
+            raise serializers.ValidationError({"device": [gettext("Name a device or a port: device=1 or port=1.")]})
         return attrs
 
 
@@ -80,8 +88,10 @@ class SeriesParameters(SpanParameters):
     resolution = OneOf(
         RESOLUTIONS,
         default="auto",
-        help_text="Where this one has too many rows for these lines and this span, a coarser one is answered: the "
-        "answer's resolution tells which.",
+        help_text=_(
+            "Where this one has too many rows for these lines and this span, a coarser one is answered: the answer's "
+            "resolution tells which."
+        ),
     )
     max_points = serializers.IntegerField(
         default=2000,
@@ -89,7 +99,7 @@ class SeriesParameters(SpanParameters):
         max_value=MAX_POINTS,
         error_messages=dict.fromkeys(
             ("invalid", "min_value", "max_value", "max_string_length"),
-            f"Has to be a whole number from 1 to {MAX_POINTS}.",
+            format_lazy(_("Has to be a whole number from 1 to {highest}."), highest=MAX_POINTS),
         ),
     )
 
@@ -98,8 +108,8 @@ class SeriesParameters(SpanParameters):
         quantity = QUANTITIES[attrs["field"]]
         if quantity.of == "device" and attrs["port"]:
             allowed = ", ".join(one.name for one in PORT_QUANTITIES)
-            problem = f"{quantity.name} is measured once per device: ask with device=. Ports have {allowed}."
-            raise serializers.ValidationError({"port": [problem]})
+            problem = gettext("%(name)s is measured once per device: ask with device=. Ports have %(allowed)s.")
+            raise serializers.ValidationError({"port": [problem % {"name": quantity.name, "allowed": allowed}]})
         return attrs
 
 
@@ -110,11 +120,20 @@ class EnergyParameters(SpanParameters):
 # --- What is answered -------------------------------------------------------------------------------------------
 class LineSerializer(serializers.Serializer[Any]):
     device = serializers.IntegerField()
-    port = serializers.IntegerField(allow_null=True, help_text="Null for what is measured once per device.")
-    times = serializers.ListField(child=serializers.IntegerField(), help_text="Epoch ms; a bucket's is its start.")
-    values = serializers.ListField(child=serializers.FloatField(allow_null=True), help_text="Null is a gap.")
+    port = serializers.IntegerField(allow_null=True, help_text=_("Null for what is measured once per device."))
+    name = serializers.CharField(help_text=_("The port's, or the device's; a port's as it was at the span's end."))
+    times = serializers.ListField(child=serializers.IntegerField(), help_text=_("Epoch ms; a bucket's is its start."))
+    values = serializers.ListField(child=serializers.FloatField(allow_null=True), help_text=_("Null is a gap."))
     min = serializers.ListField(child=serializers.FloatField(allow_null=True))
     max = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    covered_s = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        help_text=_("How many seconds of each point were measured normally. A reading's are those of its window."),
+    )
+    recovered_s = serializers.ListField(
+        child=serializers.FloatField(allow_null=True),
+        help_text=_("How many seconds of each point were measured as one mean over a span nobody asked in."),
+    )
 
 
 class SeriesSerializer(serializers.Serializer[Any]):
@@ -122,19 +141,20 @@ class SeriesSerializer(serializers.Serializer[Any]):
     unit = serializers.CharField()
     start = serializers.DateTimeField()
     end = serializers.DateTimeField()
-    step_s = serializers.FloatField(allow_null=True, help_text="Null: as they came.")
+    step_s = serializers.FloatField(allow_null=True, help_text=_("Null: as they came."))
     series = LineSerializer(many=True)
 
 
 class PortEnergySerializer(serializers.Serializer[Any]):
     port = serializers.IntegerField()
+    name = serializers.CharField(help_text=_("The port's, as it was at the span's end."))
     start = serializers.DateTimeField()
     import_kwh = serializers.FloatField()
     export_kwh = serializers.FloatField()
-    net_kwh = serializers.FloatField(help_text="Import less export.")
-    covered_s = serializers.FloatField(help_text="Time that was measured normally.")
-    recovered_s = serializers.FloatField(help_text="Time that was measured as one mean over a span nobody asked in.")
-    missing_s = serializers.FloatField(help_text="The rest since the port's first reading, up to now.")
+    net_kwh = serializers.FloatField(help_text=_("Import less export."))
+    covered_s = serializers.FloatField(help_text=_("Time that was measured normally."))
+    recovered_s = serializers.FloatField(help_text=_("Time that was measured as one mean over a span nobody asked in."))
+    missing_s = serializers.FloatField(help_text=_("The rest since the port's first reading, up to now."))
 
 
 # By the name of each refused parameter, sentences that say what it allows.
@@ -150,6 +170,7 @@ class SeriesView(APIView):
         lines: Sequence[Device] | Sequence[Port]
         lines = _devices(request.user, asked) if quantity.of == "device" else _ports(request.user, asked)
         _bounded(lines)
+        names = _names(lines, asked["end"])
         found = history.series(
             lines,
             quantity,
@@ -170,10 +191,13 @@ class SeriesView(APIView):
                     {
                         "device": line.device_id,
                         "port": line.port_id,
+                        "name": names[line.port_id or line.device_id],
                         "times": line.times,
                         "values": line.values,
                         "min": line.minimum,
                         "max": line.maximum,
+                        "covered_s": line.covered_ms / 1000,
+                        "recovered_s": line.recovered_ms / 1000,
                     }
                     for line in found.lines
                 ],
@@ -190,14 +214,16 @@ class EnergyView(APIView):
         _bounded(ports)
         start_ms, end_ms, bucket = asked["start"], asked["end"], asked["bucket"]
         if len(ports) * (end_ms - start_ms) > MAX_ROWS * _SHORTEST_MS.get(bucket, end_ms - start_ms):
-            problem = f"Gives more than {MAX_ROWS} rows; take a longer bucket or a shorter span."
-            raise serializers.ValidationError({"bucket": [problem]})
+            problem = gettext("Gives more than %(highest)d rows; take a longer bucket or a shorter span.")
+            raise serializers.ValidationError({"bucket": [problem % {"highest": MAX_ROWS}]})
         zones = {port.pk: port.device.timezone for port in ports}
+        names = _names(ports, end_ms)
         rows = history.energy(ports, start_ms, end_ms, bucket, now_ms=_now_ms())
         return Response(
             [
                 {
                     "port": row.port_id,
+                    "name": names[row.port_id],
                     "start": periods.format_time(row.start_ms, zones[row.port_id]),
                     "import_kwh": row.import_kwh,
                     "export_kwh": row.export_kwh,
@@ -240,13 +266,19 @@ def _ports(user: Any, asked: dict[str, Any]) -> list[Port]:
     return ports
 
 
-def _all_known(parameter: str, asked: Sequence[int], found: dict[int, Any]) -> None:
+def _names(lines: Sequence[Device] | Sequence[Port], end_ms: int) -> dict[int, str]:
+    """By id, what lines were called right before a moment."""
+    then = all_as_they_were([line for line in lines if isinstance(line, Port)], end_ms - 1)
+    return {line.pk: then[line.pk].name if line.pk in then and isinstance(line, Port) else line.name for line in lines}
+
+
+def _all_known(parameter: Literal["device", "port"], asked: Sequence[int], found: dict[int, Any]) -> None:
     if unknown := [str(pk) for pk in asked if pk not in found]:
-        problem = f"There is no {parameter} {', '.join(unknown)} that you may read; see /api/v1/{parameter}s/."
+        problem = gettext(_UNKNOWN[parameter]) % {"ids": ", ".join(unknown)}
         raise serializers.ValidationError({parameter: [problem]})
 
 
 def _bounded(lines: Sequence[object]) -> None:
     if len(lines) > MAX_LINES:
-        problem = f"That is {len(lines)} lines; at most {MAX_LINES} in one question."
-        raise serializers.ValidationError({"device": [problem]})
+        problem = gettext("That is %(count)d lines; at most %(highest)d in one question.")
+        raise serializers.ValidationError({"device": [problem % {"count": len(lines), "highest": MAX_LINES}]})

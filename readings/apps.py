@@ -1,6 +1,7 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ReadingsConfig(AppConfig):
     name = "readings"
-    verbose_name = "Readings"
+    verbose_name = _("Readings")

@@ -1,6 +1,7 @@
 """Where a home's energy came from and where it went, from the energies of ports by their roles. Pure: integers only.
 
-Signs, by role (``Port.reversed`` is already applied to the energies):
+Signs, by role (direction and scale are already applied to the energies). A port counts under the role that it had at
+the time:
 
 - **grid**: import is what the home drew from the grid, export what it gave to it.
 - **solar**: production is what the port exports, with the clamp in its recommended direction. What an inverter draws
@@ -12,7 +13,7 @@ Several ports of a role add up, each with its own import and export: of three ph
 exports, and both are counted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Self
@@ -105,19 +106,19 @@ class _Sums:
 
 
 def balance_of(roles: Mapping[int, str], energies: Iterable[PortEnergy]) -> Balance:
-    """The balance of the ports' energies (any order), ``roles`` by port id; ports without a role are left out.
+    """The balance of the ports' energies (any order), ``roles`` of today by port id; ports without one are left out.
 
     The sums do not depend on the buckets. The flows are worked out bucket by bucket: the finer, the better they tell
     apart what happened at the same time from what merely happened on the same day.
     """
-    ours = sorted((energy for energy in energies if energy.port_id in roles), key=_start)
-    measured = {roles[energy.port_id] for energy in ours if energy.covered_ms or energy.recovered_ms}
+    ours = sorted(under_roles(roles, energies), key=_start)
+    measured = {role for role, energy in ours if energy.covered_ms or energy.recovered_ms}
     total, flows = _Sums(), Flows()
     for _, of_bucket in groupby(ours, key=_start):
         sums = _Sums()
-        for energy in of_bucket:
-            sums.add(roles[energy.port_id], energy)
-            total.add(roles[energy.port_id], energy)
+        for role, energy in of_bucket:
+            sums.add(role, energy)
+            total.add(role, energy)
         flows += flows_of(sums.imported, sums.exported, sums.solar, sums.battery_out, sums.battery_in)
     grid, solar, battery = (role in measured for role in ("grid", "solar", "battery"))
     return Balance(
@@ -128,6 +129,13 @@ def balance_of(roles: Mapping[int, str], energies: Iterable[PortEnergy]) -> Bala
         battery_in=total.battery_in if battery else None,
         flows=flows if grid else Flows(),
     )
+
+
+def under_roles(roles: Mapping[int, str], energies: Iterable[PortEnergy]) -> Iterator[tuple[str, PortEnergy]]:
+    """The energies of the ports in ``roles``, each with the role that the port had at the time."""
+    for energy in energies:
+        if energy.port_id in roles:
+            yield from energy.parts or ((roles[energy.port_id], energy),)
 
 
 def flows_of(imported: int, exported: int, solar: int, battery_out: int, battery_in: int) -> Flows:
@@ -163,14 +171,14 @@ def flows_of(imported: int, exported: int, solar: int, battery_out: int, battery
 def uses_of(roles: Mapping[int, str], energies: Sequence[PortEnergy]) -> dict[int, int]:
     """By port, what loads and EV chargers used, in units of 0.1 mJ; those that measured nothing are left out."""
     used: dict[int, int] = {}
-    for energy in energies:
-        if roles.get(energy.port_id) in USES and (energy.covered_ms or energy.recovered_ms):
+    for role, energy in under_roles(roles, energies):
+        if role in USES and (energy.covered_ms or energy.recovered_ms):
             used[energy.port_id] = used.get(energy.port_id, 0) + energy.import_energy
     return used
 
 
-def _start(energy: PortEnergy) -> int:
-    return energy.start_ms
+def _start(counted: tuple[str, PortEnergy]) -> int:
+    return counted[1].start_ms
 
 
 def _take(offered: int, wanted: int) -> int:

@@ -6,6 +6,11 @@ from datetime import datetime
 from readings.models import Heartbeat
 
 
+def collector_seen() -> datetime | None:
+    """When the collector last said that it works; None if it never did."""
+    return Heartbeat.objects.filter(part="collector").values_list("at", flat=True).first()
+
+
 def note(part: str, now: datetime, detail: Mapping[str, object] | None = None) -> None:
     """A part works; ``detail`` is what it counted, as JSON can say it."""
     Heartbeat.objects.update_or_create(part=part, defaults={"at": now, "detail": dict(detail or {})})

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from devices.models import Device, Port
+from readings.history.turns import factor_of
 from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES, direction_of
 
 
 @dataclass(frozen=True, slots=True)
 class LatestPort:
-    """A port's values by quantity name, in their units, ``Port.reversed`` applied; None where one is missing."""
+    """A port's values by quantity name, in their units, its direction and scale applied; None where one is missing."""
 
     port_id: int
     number: int
@@ -47,7 +48,6 @@ def _of_port(port: Port, measured: Mapping[str, float | None]) -> LatestPort:
     values: dict[str, float | None] = {}
     for quantity in PORT_QUANTITIES:
         value = measured.get(quantity.name)
-        if value and port.reversed and quantity.flips:
-            value = -value
-        values[quantity.name] = value
+        factor = factor_of(port, quantity)
+        values[quantity.name] = value * factor if value and factor != 1.0 else value
     return LatestPort(port.pk, port.number, values, direction_of(values["active_power"]))

@@ -7,6 +7,7 @@ column of every key is its index, so the foreign keys have none of their own.
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device, Port
 from readings import quantities as q
@@ -201,7 +202,7 @@ class DayZone(models.Model):
 class Heartbeat(models.Model):
     """When a part of the product last said that it works, and what it counted."""
 
-    part = models.CharField(max_length=64, primary_key=True, help_text="collector, worker-rollups, beat ...")
+    part = models.CharField(max_length=64, primary_key=True, help_text=_("collector, worker-rollups, beat ..."))
     at = models.DateTimeField()
     detail = models.JSONField(default=dict, blank=True)
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from readings.marking import gettext_noop as _
+
 SECOND_MS = 1000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
@@ -18,10 +20,21 @@ Zone = str | ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST_YEAR, _LATEST_YEAR = 1970, 2199
+_NO_TIME = _("%(text)s is no ISO 8601 time; write for example 2026-03-29T00:00:00+01:00 or 2026-03-28T23:00:00Z.")
+_NO_OFFSET = _("%(text)s has no offset from UTC; write for example 2026-03-29T00:00:00+01:00 or 2026-03-28T23:00:00Z.")
+_OUTSIDE = _("%(text)s is not between %(first)d and %(last)d.")
 
 
 class UnreadableTime(ValueError):
-    """A text that is no instant we can use; the message says what to write instead."""
+    """A text that is no instant we can use; the message says what to write instead.
+
+    ``gettext(template) % values`` says it in the reader's language.
+    """
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template % values)
+        self.template = template
+        self.values = values
 
 
 def floor_minute(ms: int) -> int:
@@ -52,15 +65,14 @@ def parse_time(text: str) -> int:
 
     Raises UnreadableTime.
     """
-    example = "write for example 2026-03-29T00:00:00+01:00 or 2026-03-28T23:00:00Z"
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise UnreadableTime(f"{text!r} is no ISO 8601 time; {example}") from None
+        raise UnreadableTime(_NO_TIME, text=repr(text)) from None
     if when.tzinfo is None:
-        raise UnreadableTime(f"{text!r} has no offset from UTC; {example}")
+        raise UnreadableTime(_NO_OFFSET, text=repr(text))
     if not _EARLIEST_YEAR < when.year < _LATEST_YEAR:
-        raise UnreadableTime(f"{text!r} is not between {_EARLIEST_YEAR + 1} and {_LATEST_YEAR - 1}")
+        raise UnreadableTime(_OUTSIDE, text=repr(text), first=_EARLIEST_YEAR + 1, last=_LATEST_YEAR - 1)
     return to_ms(when)
 
 

@@ -7,13 +7,19 @@ all sums are exact. Energy is power times window, in units of 0.1 mJ.
 from dataclasses import dataclass
 from typing import Literal
 
+from readings.marking import gettext_noop as _
+
 ENERGY_PER_WH = 36_000_000
 ENERGY_PER_KWH = 1000 * ENERGY_PER_WH
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One measured quantity; ``flips`` tells that its sign changes where a port is reversed."""
+    """One measured quantity; ``flips`` tells that its sign changes where a port is reversed, ``scales`` that the
+    port's scale multiplies it.
+
+    ``label`` is English: who shows it shows ``gettext(label)``.
+    """
 
     name: str
     unit: str
@@ -21,6 +27,7 @@ class Quantity:
     of: Literal["port", "device"]
     label: str
     flips: bool = False
+    scales: bool = False
 
     def fixed(self, value: float | None) -> int | None:
         """The stored integer nearest to a value in the quantity's unit; None stays None."""
@@ -31,16 +38,16 @@ class Quantity:
         return None if fixed is None else fixed / self.scale
 
 
-ACTIVE_POWER = Quantity("active_power", "W", 10, "port", "Active power", flips=True)
-REACTIVE_POWER = Quantity("reactive_power", "var", 10, "port", "Reactive power", flips=True)
-APPARENT_POWER = Quantity("apparent_power", "VA", 10, "port", "Apparent power")
-POWER_FACTOR = Quantity("power_factor", "", 1000, "port", "Power factor", flips=True)
-CURRENT_RMS = Quantity("current_rms", "A", 1000, "port", "RMS current")
-CURRENT_PEAK = Quantity("current_peak", "A", 1000, "port", "Peak current")
-VOLTAGE = Quantity("voltage", "V", 100, "device", "AC voltage")
-FREQUENCY = Quantity("frequency", "Hz", 1000, "device", "AC frequency")
-TEMPERATURE = Quantity("temperature", "°C", 100, "device", "Temperature")
-RSSI = Quantity("rssi", "dBm", 10, "device", "WiFi RSSI")
+ACTIVE_POWER = Quantity("active_power", "W", 10, "port", _("Active power"), flips=True, scales=True)
+REACTIVE_POWER = Quantity("reactive_power", "var", 10, "port", _("Reactive power"), flips=True, scales=True)
+APPARENT_POWER = Quantity("apparent_power", "VA", 10, "port", _("Apparent power"), scales=True)
+POWER_FACTOR = Quantity("power_factor", "", 1000, "port", _("Power factor"), flips=True)
+CURRENT_RMS = Quantity("current_rms", "A", 1000, "port", _("RMS current"), scales=True)
+CURRENT_PEAK = Quantity("current_peak", "A", 1000, "port", _("Peak current"), scales=True)
+VOLTAGE = Quantity("voltage", "V", 100, "device", _("AC voltage"))
+FREQUENCY = Quantity("frequency", "Hz", 1000, "device", _("AC frequency"))
+TEMPERATURE = Quantity("temperature", "°C", 100, "device", _("Temperature"))
+RSSI = Quantity("rssi", "dBm", 10, "device", _("WiFi RSSI"))
 
 PORT_QUANTITIES = (ACTIVE_POWER, REACTIVE_POWER, APPARENT_POWER, POWER_FACTOR, CURRENT_RMS, CURRENT_PEAK)
 DEVICE_QUANTITIES = (VOLTAGE, FREQUENCY, TEMPERATURE, RSSI)

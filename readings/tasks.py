@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from devices.models import Device
-from readings import heartbeats
+from readings import heartbeats, replacing
 from readings.store import rollups
 
 
@@ -14,6 +14,7 @@ from readings.store import rollups
 def roll_up() -> None:
     rolled = rollups.roll_up_closed(time.time_ns() // 1_000_000)
     heartbeats.note("rollups", timezone.now(), {"minutes": rolled.minutes, "more": rolled.more})
+    replacing.move_all_on()
     rollups.rebuild_stale_days()  # a worker that was stopped while it rebuilt days has lost its task
 
 

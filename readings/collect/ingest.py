@@ -60,6 +60,7 @@ class NewReading:
     device_row: Row
     port_numbers: tuple[int, ...]
     port_rows: tuple[Row, ...]
+    sent_at_s: int | None = None  # by the unit's own clock
 
 
 def new_reading(known: KnownUnit, answer: Answer, time_ms: int, window_ms: int, kept_since_ms: int) -> NewReading:
@@ -80,12 +81,14 @@ def new_reading(known: KnownUnit, answer: Answer, time_ms: int, window_ms: int, 
         (known.device_id, time_ms, window_ms, False, *device_values),
         tuple(port.number for port in ports),
         tuple(port_rows),
+        answer.sent_at_s,
     )
 
 
 def last_answer(reading: NewReading, address: str) -> str:
     """The JSON of ``Device.last_answer``: values in their units, rounded as they are stored."""
     said: dict[str, Any] = {"time": reading.time_ms, "address": address, "window_ms": reading.window_ms}
+    said["sent_at_s"] = reading.sent_at_s
     for quantity, fixed in zip(DEVICE_QUANTITIES, reading.device_row[_VALUES:], strict=True):
         said[quantity.name] = quantity.shown(fixed)
     said["ports"] = {

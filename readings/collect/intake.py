@@ -55,6 +55,7 @@ class Unit:
     kept_back: list[Heard] = field(default_factory=list)
     waiting: list[Heard] = field(default_factory=list)
     uptime: tuple[Heard, Question] | None = None  # asked for the first that waits
+    was_calibrated: bool = False  # since its last stored reading
 
     def may_have_restarted(self, heard: Heard) -> bool:
         """Whether it could have done so since its last answer without our noticing."""
@@ -68,7 +69,7 @@ class Unit:
             known is not None
             and not self.waiting
             and known.is_described_by(heard.answer, heard.arrival.address)
-            and (self.timeline is not None or not known.adopted)
+            and (self.timeline is not None or not known.is_stored)
             and not self.may_have_restarted(heard)
         )
 
@@ -113,11 +114,14 @@ class Intake:
         for assy, unit in list(self._units.items()):
             if unit.known is None:
                 continue
-            unit.known = self._known.get(assy)
+            before, unit.known = unit.known, self._known.get(assy)
             if unit.known is None:  # deleted: should it answer again, it is a new one
                 del self._units[assy]
-            elif not unit.known.adopted:
+            elif not unit.known.is_stored:
                 unit.timeline = None
+                unit.was_calibrated |= unit.known.calibrating
+            if unit.known is not None and unit.known.calibrating != before.calibrating:
+                _log_calibration(unit.known)
 
     def take(self, arrivals: Iterable[Arrival]) -> None:
         """Make readings of these, oldest first. Needs no database: answers that do are kept for `settle`."""
@@ -238,6 +242,8 @@ class Intake:
         unit.heard, unit.silent = heard, False
         window_ms = 0
         if unit.timeline is not None:
+            if unit.was_calibrated:
+                uptime_ms, unit.was_calibrated = 0, False  # its mean may hold something of the calibration
             window_ms = unit.timeline.add(arrival.time_ms, arrival.steady_ms, uptime_ms=uptime_ms)
         reading = new_reading(known, heard.answer, arrival.time_ms, window_ms, arrival.steady_ms)
         if unit.timeline is not None:
@@ -252,7 +258,7 @@ class Intake:
 
     def _take_waiting(self, unit: Unit, now_ms: int, steady_ms: int) -> None:
         known = unit.known
-        if known is not None and known.adopted and unit.timeline is None:
+        if known is not None and known.is_stored and unit.timeline is None:
             unit.timeline = stored_timeline(known.device_id, now_ms, self._period_ms)
         waiting, unit.waiting = unit.waiting, []
         self.waiting -= len(waiting)
@@ -342,6 +348,13 @@ def _register_one_by_one(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:
                 "The database refuses what a unit says of itself", unit=sighting.answer.assy, reason=str(error)
             )
     return registered
+
+
+def _log_calibration(unit: KnownUnit) -> None:
+    if unit.calibrating:
+        log.info("A unit is calibrated: its answers are not stored until that is over", unit=unit.assy, name=unit.name)
+    else:
+        log.info("A unit's calibration is over: its answers are stored again", unit=unit.assy, name=unit.name)
 
 
 def _log_silent(units: Sequence[KnownUnit]) -> None:

@@ -1,9 +1,9 @@
 """What was measured by minute, hour or day: from rollups, and from readings where minutes wait for their rollup."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Literal
 
 import numpy as np
@@ -12,8 +12,9 @@ from django.db.models.expressions import Combinable
 
 from readings import periods
 from readings.history import unrolled
-from readings.history.rows import Rows, Source, by_key, fetch, numbers
+from readings.history.rows import Piece, Rows, Source, by_key, fetch, numbers
 from readings.history.thinning import FloatArray, IntArray, Points, joined, merged
+from readings.history.turns import TurnsOf
 from readings.history.unrolled import DeviceKeys, DeviceMinutes
 from readings.periods import HOUR_MS, MINUTE_MS
 from readings.quantities import ACTIVE_POWER, Quantity
@@ -21,6 +22,7 @@ from readings.quantities import ACTIVE_POWER, Quantity
 Bucket = Literal["minute", "hour", "day"]
 
 UNROLLED_AT_MOST = 600_000
+DAYS_AT_ONCE = 30  # SQLite takes 500 parts of a statement, and a day off the hour needs three
 _STEP_MS: dict[Bucket, int] = {"minute": MINUTE_MS, "hour": HOUR_MS}
 
 
@@ -32,7 +34,7 @@ class Grid:
         if bucket == "day":
             self.start_ms = periods.day_start(start_ms, zone)
             self.end_ms = periods.next_day_start(end_ms - 1, zone)
-            self._days = _days(self.start_ms, self.end_ms, zone)
+            self.days = _days(self.start_ms, self.end_ms, zone)
         else:
             self._step_ms = _STEP_MS[bucket]
             self.start_ms = start_ms // self._step_ms * self._step_ms
@@ -41,12 +43,12 @@ class Grid:
     def slots(self, times: IntArray) -> IntArray:
         """The numbers of the buckets that hold these times."""
         if self.bucket == "day":
-            return np.searchsorted(self._days, times, side="right") - 1
+            return np.searchsorted(self.days, times, side="right") - 1
         return (times - self.start_ms) // self._step_ms
 
     def starts(self, slots: IntArray) -> IntArray:
         if self.bucket == "day":
-            return self._days[slots]
+            return self.days[slots]
         return self.start_ms + slots * self._step_ms
 
 
@@ -60,15 +62,42 @@ def _days(start_ms: int, end_ms: int, zone: str) -> IntArray:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One quantity of the ports of some devices (or of the devices themselves), by bucket."""
+    """One quantity of the ports of some devices (or of the devices themselves), by bucket.
+
+    ``days_made`` tells whether their day rows are all of the grid's time zone. ``turns`` are of the lines whose factor
+    was another one before.
+    """
 
     source: Source
     keys: DeviceKeys
     quantity: Quantity
     grid: Grid
+    days_made: bool = True
+    turns: TurnsOf = field(default_factory=dict)
 
     def device_of(self) -> dict[int, int]:
         return {key: device_id for device_id, of_device in self.keys.items() for key in of_device}
+
+    def cut_days(self) -> list[tuple[int, int]]:
+        """The days in which a line's factor changes: their rows say nothing of when in the day something was."""
+        moments = {ms for of_device in self.keys.values() for key in of_device for ms in self._moments(key)}
+        days = self.grid.days.tolist()
+        found = {}
+        for moment in sorted(moments):
+            place = int(np.searchsorted(self.grid.days, moment, side="right")) - 1
+            if 0 <= place < len(days) - 1 and days[place] != moment:
+                found[days[place]] = days[place + 1]
+        return list(found.items())
+
+    def _moments(self, key: int) -> list[int]:
+        return self.turns[key].moments.tolist() if key in self.turns else []
+
+    def points(self, key: int, starts: IntArray, weight: FloatArray, *values: FloatArray) -> Points:
+        """What began at these times, by slot; the values are the recovered weight, the totals and the extremes."""
+        recovered, total, low, high = values
+        if key in self.turns:
+            total, low, high = self.turns[key].applied(starts, total, low, high)
+        return Points(self.grid.slots(starts), weight, recovered, total, low, high)
 
 
 def points_of(wanted: Wanted, *, now_ms: int) -> dict[int, Points]:
@@ -76,12 +105,39 @@ def points_of(wanted: Wanted, *, now_ms: int) -> dict[int, Points]:
 
     The extremes are the mean where no reading ended in the bucket.
     """
-    waiting = unrolled.dirty_minutes(list(wanted.keys), wanted.grid.start_ms, wanted.grid.end_ms)
-    dirty = unrolled.newest(wanted.source, wanted.keys, waiting, UNROLLED_AT_MOST)
     parts: dict[int, list[Points]] = {}
-    for key, points in chain(_from_rollups(wanted, dirty), _from_readings(wanted, dirty, now_ms)):
-        parts.setdefault(key, []).append(points)
+    for rollups in _statements(wanted):
+        waiting = unrolled.dirty_minutes(list(wanted.keys), rollups[0].start_ms, rollups[-1].end_ms)
+        dirty = unrolled.newest(wanted.source, wanted.keys, waiting, UNROLLED_AT_MOST)
+        for key, points in chain(_from_rollups(wanted, rollups, dirty), _from_readings(wanted, dirty, now_ms)):
+            parts.setdefault(key, []).append(points)
     return {key: _measured(merged(joined(of_key))) for key, of_key in parts.items()}
+
+
+def _statements(wanted: Wanted) -> Iterator[list[Piece]]:
+    """The rollups to add up, in portions that one statement can take.
+
+    Right after a change of time zone the day rows are still of another zone: then hours take their place.
+    """
+    grid, source = wanted.grid, wanted.source
+    cut = wanted.cut_days() if grid.bucket == "day" and wanted.turns else []
+    if grid.bucket != "day" or (wanted.days_made and len(cut) <= DAYS_AT_ONCE):
+        yield _around(wanted, cut)
+        return
+    for first in range(0, len(grid.days) - 1, DAYS_AT_ONCE):
+        edges = grid.days[first : first + DAYS_AT_ONCE + 1].tolist()
+        yield [piece for day in pairwise(edges) for piece in source.whole_hours(*day)]
+
+
+def _around(wanted: Wanted, cut_days: list[tuple[int, int]]) -> list[Piece]:
+    """All buckets of the grid, with hours in place of some days."""
+    source, table = wanted.source, wanted.source.table(wanted.grid.bucket)
+    pieces, begun = [], wanted.grid.start_ms
+    for start_ms, end_ms in cut_days:
+        pieces += [Piece(table, begun, start_ms)] if begun < start_ms else []
+        pieces += source.whole_hours(start_ms, end_ms)
+        begun = end_ms
+    return [*pieces, Piece(table, begun, wanted.grid.end_ms)] if begun < wanted.grid.end_ms else pieces
 
 
 def _measured(points: Points) -> Points:
@@ -91,16 +147,15 @@ def _measured(points: Points) -> Points:
     return Points(points.slot, points.weight, points.recovered, points.total, low, high)
 
 
-def _from_rollups(wanted: Wanted, dirty: DeviceMinutes) -> Iterator[tuple[int, Points]]:
+def _from_rollups(wanted: Wanted, rollups: list[Piece], dirty: DeviceMinutes) -> Iterator[tuple[int, Points]]:
     """The buckets, and, to be taken out of them again, the stale rollups of the dirty minutes; all of one moment."""
-    source, grid = wanted.source, wanted.grid
+    source = wanted.source
     device_of = wanted.device_of()
-    whole = source.between(source.table(grid.bucket), list(device_of), grid.start_ms, grid.end_ms)
-    rows = [_times(1, wanted, whole)]
+    rows = [_times(1, wanted, source.between(piece.table, list(device_of), *piece[1:])) for piece in rollups]
     rows += [_times(-1, wanted, part) for part in unrolled.rollups_in(source, wanted.keys, dirty)]
     for key, values in by_key(numbers(fetch(rows), 7)).items():
         starts, weight, *others = values.T
-        points = Points(grid.slots(starts.astype(np.int64)), weight, *others)
+        points = wanted.points(key, starts.astype(np.int64), weight, *others)
         # Some between the dirty minutes came along. Those without any measured time stay, and take nothing out.
         yield key, points.where((weight >= 0) | np.isin(starts, dirty[device_of[key]]))
 
@@ -125,24 +180,27 @@ def _from_readings(wanted: Wanted, dirty: DeviceMinutes, now_ms: int) -> Iterato
     for rows in unrolled.readings_in(wanted.source, wanted.keys, dirty, columns, now_ms=now_ms):
         for key, table in by_key(numbers(rows, len(columns))).items():
             minutes = dirty[device_of[key]]
-            yield key, _shares(table, minutes, wanted.grid)
-            yield key, _extremes(table[:, 0].astype(np.int64), table[:, 3], minutes, wanted.grid)
+            yield key, wanted.points(key, *_shares(table, minutes))
+            yield key, wanted.points(key, *_extremes(table[:, 0].astype(np.int64), table[:, 3], minutes))
 
 
-def _shares(table: FloatArray, minutes: IntArray, grid: Grid) -> Points:
+_Columns = tuple[IntArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
+"""When it began, then the columns of points."""
+
+
+def _shares(table: FloatArray, minutes: IntArray) -> _Columns:
     """What each reading (time, window, recovered, value) has of each of the minutes."""
     times, windows = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     reading, minute, overlap = unrolled.overlaps(times, windows, minutes, minutes + MINUTE_MS)
     recovered, values = table[reading, 2], table[reading, 3]
     unknown = np.full(len(reading), np.nan)
-    slots = grid.slots(minutes[minute])
-    return Points(slots, overlap.astype(float), recovered * overlap, values * overlap, unknown, unknown)
+    return minutes[minute], overlap.astype(float), recovered * overlap, values * overlap, unknown, unknown
 
 
-def _extremes(times: IntArray, values: FloatArray, minutes: IntArray, grid: Grid) -> Points:
+def _extremes(times: IntArray, values: FloatArray, minutes: IntArray) -> _Columns:
     """A reading counts for the extremes of the minute (start, end] that its time lies in."""
     ended = (times - 1) // MINUTE_MS * MINUTE_MS
     inside = np.isin(ended, minutes)
     values = values[inside]
     nothing = np.zeros(len(values))
-    return Points(grid.slots(ended[inside]), nothing, nothing, np.full(len(values), np.nan), values, values)
+    return ended[inside], nothing, nothing, np.full(len(values), np.nan), values, values

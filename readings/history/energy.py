@@ -1,65 +1,34 @@
 """Energies of ports by bucket: exact integers, from as few rollups and readings as the span allows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from django.db.models import OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from devices.models import Port
+from devices.port_past import eras_of
 from readings import periods
 from readings.history import unrolled
-from readings.history.rows import PORTS, Rows, Table, fetch, integers, time_zones
+from readings.history.eras import as_they_were, is_plain
+from readings.history.port_energy import PortEnergy
+from readings.history.rows import PORTS, Days, Piece, Rows, fetch, integers, made_days, time_zones
 from readings.history.thinning import IntArray
-from readings.models import DayZone, PortDay, PortHour, PortMinute, PortReading
+from readings.history.turns import energy_moments
+from readings.models import PortDay, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS
-from readings.quantities import ENERGY_PER_KWH
 
 EnergyBucket = Literal["total", "hour", "day", "month"]
 
 PORTS_AT_ONCE = 48  # SQLite takes 500 parts of a statement, and each device can need eight
 BUCKETS_AT_ONCE = 30
-_SHORTEST_DAY_MS = 22 * HOUR_MS
+_WORTH_DAYS_MS = 48 * HOUR_MS  # so few hours are read as quickly as their days, and need no look at the days' zone
 READINGS_AT_MOST = 5_000_000
 _COVERED, _RECOVERED, _POSITIVE, _NEGATIVE = range(4)
 _ROLLUP_COLUMNS = ("port_id", "start", "covered_ms", "recovered_ms", "positive_energy", "negative_energy")
 _READING_COLUMNS = ("port_id", "time", "window_ms", "recovered", Coalesce("active_power__fixed", 0))
-
-
-@dataclass(frozen=True, slots=True)
-class PortEnergy:
-    """What went through a port in [start_ms, end_ms), in units of 0.1 mJ, ``Port.reversed`` applied.
-
-    ``covered_ms`` was measured normally, ``recovered_ms`` lies in recovered windows; ``missing_ms`` is the rest since
-    the port's first reading and up to now.
-    """
-
-    port_id: int
-    start_ms: int
-    end_ms: int
-    import_energy: int
-    export_energy: int
-    covered_ms: int
-    recovered_ms: int
-    missing_ms: int
-
-    @property
-    def net_energy(self) -> int:
-        return self.import_energy - self.export_energy
-
-    @property
-    def import_kwh(self) -> float:
-        return self.import_energy / ENERGY_PER_KWH
-
-    @property
-    def export_kwh(self) -> float:
-        return self.export_energy / ENERGY_PER_KWH
-
-    @property
-    def net_kwh(self) -> float:
-        return self.net_energy / ENERGY_PER_KWH
 
 
 def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket, *, now_ms: int) -> list[PortEnergy]:
@@ -69,33 +38,38 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
     the last bucket. A bucket without any measurement has its row too. An end off the minute is answered from readings,
     or pro rata of the minute once its readings are gone. Minutes that wait for their rollup are answered from readings.
     """
+    eras = eras_of(ports)
+    moments = energy_moments(eras, start_ms, end_ms)
     zones = _zones(ports)
-    made = _made_days(zones) if bucket != "hour" and end_ms - start_ms >= _SHORTEST_DAY_MS else set(zones)
+    made = set(zones) if bucket == "hour" else set()
+    if bucket != "hour" and end_ms - start_ms >= _WORTH_DAYS_MS:
+        made = made_days(zones)
     answered: dict[int, list[PortEnergy]] = {port.pk: [] for port in ports}
-    for days in sorted({_Days(zone, device_id in made) for device_id, zone in zones.items()}):
+    for days in sorted({Days(zone, device_id in made) for device_id, zone in zones.items()}):
         same = [p for p in dict.fromkeys(ports) if (zones[p.device_id], p.device_id in made) == days]
         for begin in range(0, len(same), PORTS_AT_ONCE):
-            for span in _spans(start_ms, end_ms, bucket, days):
+            for span in _spans([start_ms, *moments, end_ms], bucket, days):
                 sheet = _Sheet(same[begin : begin + PORTS_AT_ONCE], *span, bucket, days)
                 _fill(sheet, now_ms)
                 for port_id, rows in sheet.answer(now_ms):
                     answered[port_id] += rows
+    for port in {port.pk: port for port in ports if moments or not is_plain(port)}.values():
+        starts = (start for start, _ in periods.buckets(start_ms, end_ms, bucket, zones[port.device_id]))
+        answered[port.pk] = as_they_were(port, answered[port.pk], eras.get(port.pk, ()), starts)
     return [row for port in ports for row in answered[port.pk]]
 
 
-class _Days(NamedTuple):
-    """The time zone of a device's days, and whether its day rows are all made in it."""
-
-    zone: str
-    made: bool
-
-
-def _spans(start_ms: int, end_ms: int, bucket: EnergyBucket, days: _Days) -> list[tuple[int, int]]:
-    """The span in parts that one statement can answer: without day rows each bucket needs some of its own."""
+def _spans(edges: Sequence[int], bucket: EnergyBucket, days: Days) -> list[tuple[int, int]]:
+    """What lies between the edges, in parts that one statement can answer: without day rows each bucket needs some of
+    its own.
+    """
+    between = list(pairwise(edges))
     if days.made:
-        return [(start_ms, end_ms)]
-    buckets = periods.buckets(start_ms, end_ms, bucket, days.zone)
-    parts = [buckets[first : first + BUCKETS_AT_ONCE] for first in range(0, len(buckets), BUCKETS_AT_ONCE)]
+        return between
+    parts = []
+    for start_ms, end_ms in between:
+        buckets = periods.buckets(start_ms, end_ms, bucket, days.zone)
+        parts += [buckets[first : first + BUCKETS_AT_ONCE] for first in range(0, len(buckets), BUCKETS_AT_ONCE)]
     return [(part[0][0], part[-1][1]) for part in parts]
 
 
@@ -106,16 +80,10 @@ def _zones(ports: Sequence[Port]) -> dict[int, str]:
     return {**known, **time_zones(others)} if others else known
 
 
-def _made_days(zones: dict[int, str]) -> set[int]:
-    """The devices whose day rows are all made in these zones; right after a change of zone they are not yet."""
-    marks = DayZone.objects.filter(device__in=zones).values_list("device_id", "zone", "stale_from")
-    return set(zones) - {pk for pk, zone, stale_from in marks if zone != zones[pk] or stale_from is not None}
-
-
 class _Sheet:
     """Measured time and energy of ports that share a time zone, by port, bucket and column."""
 
-    def __init__(self, ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket, days: _Days) -> None:
+    def __init__(self, ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket, days: Days) -> None:
         self.ports = ports
         self.start_ms, self.end_ms = start_ms, end_ms
         self.bucket, self.days = bucket, days
@@ -191,34 +159,22 @@ def _marked(part: Rows, mark: int) -> Rows:
     return part.values_list(*_ROLLUP_COLUMNS, Value(mark))
 
 
-def _whole(sheet: _Sheet) -> list[tuple[Table, int, int]]:
+def _whole(sheet: _Sheet) -> list[Piece]:
     """The whole days, hours and minutes that make up a span, none of them across an edge of the buckets.
 
     Right after a change of time zone the day rows are still of another zone: then hours take their place.
     """
     start_ms, end_ms = sheet.start_ms, sheet.end_ms
     if sheet.bucket == "hour":
-        return _whole_hours(start_ms, end_ms)
+        return PORTS.whole_hours(start_ms, end_ms)
     if not sheet.days.made:
-        return [part for edges in sheet.buckets for part in _whole_hours(*edges)]
+        return [part for edges in sheet.buckets for part in PORTS.whole_hours(*edges)]
     first = periods.next_day_start(start_ms - 1, sheet.days.zone)
     last = periods.day_start(end_ms, sheet.days.zone)
     if first > last:
-        return _whole_hours(start_ms, end_ms)
-    days: list[tuple[Table, int, int]] = [(PortDay, first, last)] if first < last else []
-    return [*_whole_hours(start_ms, first), *days, *_whole_hours(last, end_ms)]
-
-
-def _whole_hours(start_ms: int, end_ms: int) -> list[tuple[Table, int, int]]:
-    first, last = periods.floor_hour(start_ms + HOUR_MS - 1), periods.floor_hour(end_ms)
-    if first >= last:
-        return _whole_minutes(start_ms, end_ms)
-    return [*_whole_minutes(start_ms, first), (PortHour, first, last), *_whole_minutes(last, end_ms)]
-
-
-def _whole_minutes(start_ms: int, end_ms: int) -> list[tuple[Table, int, int]]:
-    first, last = periods.floor_minute(start_ms + MINUTE_MS - 1), periods.floor_minute(end_ms)
-    return [(PortMinute, first, last)] if first < last else []
+        return PORTS.whole_hours(start_ms, end_ms)
+    days = [Piece(PortDay, first, last)] if first < last else []
+    return [*PORTS.whole_hours(start_ms, first), *days, *PORTS.whole_hours(last, end_ms)]
 
 
 class _Pieces:

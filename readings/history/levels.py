@@ -53,6 +53,19 @@ def level_for(extent: Extent, asked: Asked) -> Resolution:
     return (enough[-1:] or bearable[:1] or ["day"])[0]
 
 
+def finer_level(measured: Extent, asked: Asked, answered: Resolution) -> Resolution | None:
+    """The level that suits the part of a span in which anything was measured, where it is finer than the one answered.
+
+    Readings, of which a live view reads a few more every other second, only where they are at most 20,000.
+    """
+    if not measured.length_ms or answered in (asked, "second"):
+        return None
+    level = level_for(measured, asked)
+    if level == "second" and measured.rows(level) > ROWS_AT_EASE:
+        level = "minute"
+    return level if LADDER.index(level) < LADDER.index(answered) else None
+
+
 def _auto(extent: Extent) -> Resolution:
     fits: Resolution = next((level for level in LADDER if extent.points(level) <= extent.max_points), "day")
     if extent.points(fits) >= POINTS_ENOUGH or extent.max_points < POINTS_ENOUGH or fits == "second":

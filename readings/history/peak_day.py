@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 from devices.models import Port
 from readings import periods
-from readings.history.energy import PortEnergy, energy
+from readings.history.energy import energy
+from readings.history.port_energy import PortEnergy
 from readings.quantities import ENERGY_PER_KWH
 
 PeakOf = Literal["import", "export", "net"]

@@ -1,8 +1,8 @@
 """Rows as plain integers, many at once, in few statements."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from django.core.exceptions import EmptyResultSet
@@ -11,6 +11,7 @@ from django.db import connection, models
 from devices.models import Device
 from readings.history.thinning import FloatArray, IntArray
 from readings.models import (
+    DayZone,
     DeviceDay,
     DeviceHour,
     DeviceMinute,
@@ -20,10 +21,19 @@ from readings.models import (
     PortMinute,
     PortReading,
 )
+from readings.periods import HOUR_MS, MINUTE_MS, floor_hour, floor_minute
 
 Row = tuple[Any, ...]
 Rows = models.QuerySet[Any, Any]
 Table = type[models.Model]
+
+
+class Piece(NamedTuple):
+    """The rollups of a table that start in [start_ms, end_ms)."""
+
+    table: Table
+    start_ms: int
+    end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,18 @@ class Source:
     def between(self, table: Table, keys: Sequence[int], start_ms: int, end_ms: int) -> Rows:
         """Rollups that start in [start_ms, end_ms)."""
         return self.rows(table, keys).filter(start__gte=start_ms, start__lt=end_ms)
+
+    def whole_hours(self, start_ms: int, end_ms: int) -> list[Piece]:
+        """The hours, and the minutes around them, that lie wholly in [start_ms, end_ms)."""
+        first, last = floor_hour(start_ms + HOUR_MS - 1), floor_hour(end_ms)
+        if first >= last:
+            return self.whole_minutes(start_ms, end_ms)
+        hours = Piece(self.hour, first, last)
+        return [*self.whole_minutes(start_ms, first), hours, *self.whole_minutes(last, end_ms)]
+
+    def whole_minutes(self, start_ms: int, end_ms: int) -> list[Piece]:
+        first, last = floor_minute(start_ms + MINUTE_MS - 1), floor_minute(end_ms)
+        return [Piece(self.minute, first, last)] if first < last else []
 
 
 PORTS = Source("port", PortReading, PortMinute, PortHour, PortDay)
@@ -103,3 +125,23 @@ def more_than(at_most: int, rows: Rows) -> bool:
 
 def time_zones(device_ids: Iterable[int]) -> dict[int, str]:
     return dict(Device.objects.filter(pk__in=set(device_ids)).order_by().values_list("pk", "timezone"))
+
+
+class Days(NamedTuple):
+    """The time zone of a device's days, and whether its day rows are all made in it."""
+
+    zone: str
+    made: bool
+
+
+def days_of(device_ids: Iterable[int]) -> dict[int, Days]:
+    """The days of devices; right after a change of zone their rows are not all made yet."""
+    devices = Device.objects.filter(pk__in=set(device_ids)).order_by()
+    rows = devices.values_list("pk", "timezone", "day_zone__zone", "day_zone__stale_from")
+    return {pk: Days(zone, made=made in (zone, None) and stale_from is None) for pk, zone, made, stale_from in rows}
+
+
+def made_days(zones: Mapping[int, str]) -> set[int]:
+    """The devices whose day rows are all made in these zones."""
+    marks = DayZone.objects.filter(device__in=zones).values_list("device_id", "zone", "stale_from")
+    return set(zones) - {pk for pk, zone, stale_from in marks if zone != zones[pk] or stale_from is not None}

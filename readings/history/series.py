@@ -1,7 +1,7 @@
 """One quantity of ports or devices over time: as fine as asked for, and never more points than asked for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from django.conf import settings
@@ -9,18 +9,20 @@ from django.conf import settings
 from devices.models import Device, Port
 from devices.querysets import silence_limit
 from readings.history.buckets import Bucket, Grid, Wanted, points_of
-from readings.history.levels import STEP_MS, Asked, Extent, Resolution, level_for
-from readings.history.rows import DEVICES, PORTS, Source, by_key, fetch, numbers, time_zones
+from readings.history.levels import STEP_MS, Asked, Extent, Resolution, finer_level, level_for
+from readings.history.rows import DEVICES, PORTS, Days, Source, by_key, days_of, fetch, numbers
 from readings.history.thinning import (
     BoolArray,
     FloatArray,
     IntArray,
     Points,
     fair,
+    firsts,
     merged,
     slots_per_point,
     with_gaps,
 )
+from readings.history.turns import Turns, TurnsOf, factor_of, turns_of
 from readings.quantities import Quantity
 
 MAX_POINTS = 2000
@@ -32,7 +34,7 @@ TOUCH_MS = 1000
 class Line:
     """Points in order of time (epoch ms) in the quantity's unit; NaN is a gap. ``port_id`` is None for a device.
 
-    ``recovered`` tells the points of which more time lies in recovered windows than was measured normally.
+    ``covered_ms`` is the time of each point that was measured normally, ``recovered_ms`` that in recovered windows.
     """
 
     device_id: int
@@ -41,7 +43,13 @@ class Line:
     values: FloatArray
     minimum: FloatArray
     maximum: FloatArray
-    recovered: BoolArray
+    covered_ms: FloatArray
+    recovered_ms: FloatArray
+
+    @property
+    def recovered(self) -> BoolArray:
+        """The points of which more time lies in recovered windows than was measured normally."""
+        return self.recovered_ms > self.covered_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +83,32 @@ def series(  # noqa: PLR0913  (a question has these parts, and callers name them
     wait for their rollup are computed from readings. A gap is one NaN.
 
     No question is refused, and none reads much: a resolution with too many rows for these lines and this span gives
-    way to a coarser one, and ``auto`` takes the one that suits both (``levels.level_for``). Lines with more than
+    way to a coarser one, and ``auto`` takes the one that suits both (``levels.level_for``); where only a part of the
+    span was measured, it is that part that counts (``levels.finer_level``). Lines with more than
     max_points are thinned: mean, minimum and maximum of equal slices, so that a spike of one second is always seen.
     """
     if any(isinstance(line, Port) != (quantity.of == "port") for line in lines):
         raise ValueError(f"{quantity.name} is measured per {quantity.of}: ask for {quantity.of}s")
-    question = _Question(lines, quantity, start_ms, end_ms, now_ms, max_points)
-    extent = Extent(len(question.keys), end_ms - start_ms, max_points, 1000 * settings.CT6_PERIOD)
-    chosen = level_for(extent, resolution)
-    if chosen != "second":
-        return question.by_bucket(chosen)
-    answer = question.as_they_came()
-    if resolution == "auto" and not _has_points(answer):
+    turns = turns_of((line for line in lines if isinstance(line, Port)), quantity)
+    question = _Question(lines, quantity, start_ms, end_ms, now_ms, max_points, turns)
+    answer = question.read(level_for(question.extent(end_ms - start_ms), resolution))
+    if resolution == "auto" and answer.resolution == "second" and not _has_points(answer):
         # The readings of long ago are gone, their rollups are not.
         minutes = question.by_bucket("minute")
         return minutes if _has_points(minutes) else answer
-    return answer
+    finer = finer_level(question.extent(_measured_ms(answer)), resolution, answer.resolution)
+    if finer is None:
+        return answer
+    finer_answer = question.read(finer)
+    return finer_answer if _has_points(finer_answer) else answer
+
+
+def _measured_ms(answer: Series) -> int:
+    """From the first point of all lines to the end of the last."""
+    held = [line.times for line in answer.lines if len(line.times)]
+    if not held or answer.step_ms is None:
+        return 0
+    return int(max(times[-1] for times in held) - min(times[0] for times in held)) + answer.step_ms
 
 
 def _has_points(answer: Series) -> bool:
@@ -99,7 +117,7 @@ def _has_points(answer: Series) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """A line in stored integers, gaps marked: times, then mean, lowest, highest and the recovered share."""
+    """A line in stored integers, gaps marked: times, then mean, lowest, highest, covered and recovered ms."""
 
     times: IntArray
     columns: tuple[FloatArray, ...]
@@ -113,6 +131,7 @@ class _Question:
     end_ms: int
     now_ms: int
     max_points: int
+    turns: TurnsOf = field(default_factory=dict)
 
     @property
     def source(self) -> Source:
@@ -122,30 +141,36 @@ class _Question:
     def keys(self) -> list[int]:
         return sorted({line.pk for line in self.lines})
 
+    def extent(self, length_ms: int) -> Extent:
+        return Extent(len(self.keys), length_ms, self.max_points, 1000 * settings.CT6_PERIOD)
+
+    def read(self, level: Resolution) -> Series:
+        return self.as_they_came() if level == "second" else self.by_bucket(level)
+
     def by_bucket(self, bucket: Bucket) -> Series:
         points: dict[int, Points] = {}
         grids: dict[int, Grid] = {}
-        for zone, keys in self._portions(bucket):
-            grid = Grid(bucket, self.start_ms, self.end_ms, zone)
-            found = points_of(Wanted(self.source, keys, self.quantity, grid), now_ms=self.now_ms)
+        for days, keys in self._portions(bucket):
+            grid = Grid(bucket, self.start_ms, self.end_ms, days.zone)
+            found = points_of(Wanted(self.source, keys, self.quantity, grid, days.made, self.turns), now_ms=self.now_ms)
             points.update(found)
             grids.update(dict.fromkeys(found, grid))
         first, slots = slots_per_point([of_line.slot for of_line in points.values()], self.max_points)
         drawn = {key: _by_slice(of_line, grids[key], first, slots) for key, of_line in points.items()}
         return self._series(bucket, STEP_MS[bucket] * slots, drawn)
 
-    def _portions(self, bucket: Bucket) -> Iterator[tuple[str, dict[int, list[int]]]]:
+    def _portions(self, bucket: Bucket) -> Iterator[tuple[Days, dict[int, list[int]]]]:
         """The keys by device, in portions that one statement can take and whose buckets have the same edges."""
         if self.start_ms >= self.end_ms:
             return
         keys: dict[int, list[int]] = {}
         for line in self.lines:
             keys.setdefault(_device_id(line), []).append(line.pk)
-        zones = time_zones(keys) if bucket == "day" else dict.fromkeys(keys, "UTC")
-        for zone in sorted(set(zones.values())):
-            devices = [device_id for device_id in keys if zones[device_id] == zone]
+        known = days_of(keys) if bucket == "day" else dict.fromkeys(keys, Days("UTC", made=True))
+        for days in sorted(set(known.values())):
+            devices = [device_id for device_id in keys if known[device_id] == days]
             for begin in range(0, len(devices), DEVICES_AT_ONCE):
-                yield zone, {device_id: keys[device_id] for device_id in devices[begin : begin + DEVICES_AT_ONCE]}
+                yield days, {device_id: keys[device_id] for device_id in devices[begin : begin + DEVICES_AT_ONCE]}
 
     def as_they_came(self) -> Series:
         columns = (self.source.key, "time", "window_ms", "recovered", f"{self.quantity.name}__fixed")
@@ -153,7 +178,8 @@ class _Question:
             time__gte=self.start_ms, time__lt=self.end_ms
         )
         rows = fetch([rows_of_span.values_list(*columns)])
-        readings = {key: _Readings.of(table) for key, table in by_key(numbers(rows, len(columns))).items()}
+        tables = by_key(numbers(rows, len(columns)))
+        readings = {key: _Readings.of(table, self.turns.get(key)) for key, table in tables.items()}
         if all(len(of_line) <= self.max_points for of_line in readings.values()):
             return self._series("second", None, {key: of_line.drawn() for key, of_line in readings.items()})
         first_ms, step_ms = slots_per_point([of_line.times for of_line in readings.values()], self.max_points)
@@ -167,12 +193,15 @@ class _Question:
 
     def _line(self, line: Port | Device, drawn: _Drawn | None) -> Line:
         none = np.empty(0)
-        times, columns = (drawn.times, drawn.columns) if drawn else (none.astype(np.int64), (none,) * 4)
+        times, columns = (drawn.times, drawn.columns) if drawn else (none.astype(np.int64), (none,) * 5)
         values, minimum, maximum = (column / self.quantity.scale for column in columns[:3])
-        if isinstance(line, Port) and line.reversed and self.quantity.flips:
-            values, minimum, maximum = 0.0 - values, 0.0 - maximum, 0.0 - minimum  # 0 stays 0, not -0
+        factor = factor_of(line, self.quantity) if isinstance(line, Port) and line.pk not in self.turns else 1.0
+        if factor != 1.0:
+            values, minimum, maximum = (factor * column + 0.0 for column in (values, minimum, maximum))  # 0, not -0
+        if factor < 0:
+            minimum, maximum = maximum, minimum
         port_id = line.pk if isinstance(line, Port) else None
-        return Line(_device_id(line), port_id, times, values, minimum, maximum, columns[3] > 0.5)
+        return Line(_device_id(line), port_id, times, values, minimum, maximum, *columns[3:])
 
 
 def _device_id(line: Port | Device) -> int:
@@ -188,7 +217,7 @@ def _by_slice(points: Points, grid: Grid, first: int, slots: int) -> _Drawn:
 
 
 def _columns(points: Points) -> tuple[FloatArray, ...]:
-    return points.values(), points.low, points.high, points.recovered_shares()
+    return points.values(), points.low, points.high, points.weight - points.recovered, points.recovered
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,19 +226,21 @@ class _Readings:
 
     times: IntArray
     windows: IntArray
+    recovered_ms: FloatArray
     values: FloatArray
-    recovered: FloatArray
     broken: BoolArray
 
     @classmethod
-    def of(cls, table: FloatArray) -> "_Readings":
+    def of(cls, table: FloatArray, turns: Turns | None = None) -> "_Readings":
         known = np.flatnonzero(~np.isnan(table[:, 3]))
         times, windows = table[known, 0].astype(np.int64), table[known, 1].astype(np.int64)
-        recovered, values = table[known, 2], table[known, 3]
+        recovered_ms, values = windows * table[known, 2], table[known, 3]
+        if turns is not None:
+            values = values * turns.at(times - 1) + 0.0  # the moment itself ends the time before it
         apart, windows_after = np.diff(times), windows[1:]
         silent = apart > silence_limit().total_seconds() * 1000
         untouched = np.where(windows_after > 0, apart - windows_after > TOUCH_MS, silent)
-        return cls(times, windows, values, recovered, untouched | (np.diff(known) > 1))
+        return cls(times, windows, recovered_ms, values, untouched | (np.diff(known) > 1))
 
     def __len__(self) -> int:
         """How many points they make, gaps included."""
@@ -218,14 +249,18 @@ class _Readings:
     def drawn(self) -> _Drawn:
         after = np.flatnonzero(self.broken)
         halfway = (self.times[after] + self.times[after + 1]) // 2
-        return _Drawn(*with_gaps(self.times, (*(self.values,) * 3, self.recovered), after, halfway))
+        columns = (*(self.values,) * 3, self.windows - self.recovered_ms, self.recovered_ms)
+        return _Drawn(*with_gaps(self.times, columns, after, halfway))
 
     def thinned(self, first_ms: int, step_ms: int) -> _Drawn:
         """One point per slice; a gap shows where it leaves a slice empty (slow readings alone are no gap)."""
         slot = (self.times - first_ms) // step_ms
         weight = fair(slot, self.windows.astype(float))
-        points = merged(Points(slot, weight, weight * self.recovered, weight * self.values, self.values, self.values))
+        first = firsts(slot)
+        measured_ms = (np.add.reduceat(ms, first) for ms in (self.windows - self.recovered_ms, self.recovered_ms))
+        points = merged(Points(slot, weight, 0 * weight, weight * self.values, self.values, self.values))
+        columns = (points.values(), points.low, points.high, *measured_ms)
         last_of_slice = np.flatnonzero(np.diff(slot))
         after = np.flatnonzero((np.diff(points.slot) > 1) & self.broken[last_of_slice])
         times, gap_times = (first_ms + slice_ * step_ms for slice_ in (points.slot, points.slot[after] + 1))
-        return _Drawn(*with_gaps(times, _columns(points), after, gap_times))
+        return _Drawn(*with_gaps(times, columns, after, gap_times))

@@ -38,15 +38,8 @@ class Points:
 
     def values(self) -> FloatArray:
         """The weighted means."""
-        return self._by_weight(self.total)
-
-    def recovered_shares(self) -> FloatArray:
-        """Which part of the weight, from 0 to 1, lies in recovered windows."""
-        return self._by_weight(self.recovered)
-
-    def _by_weight(self, amounts: FloatArray) -> FloatArray:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(self.weight > 0, amounts / self.weight, np.nan)
+            return np.where(self.weight > 0, self.total / self.weight, np.nan)
 
 
 def joined(parts: list[Points]) -> Points:
@@ -63,7 +56,7 @@ def merged(points: Points) -> Points:
     """
     if not len(points):
         return points
-    first = np.flatnonzero(np.diff(points.slot, prepend=points.slot[0] - 1))
+    first = firsts(points.slot)
     measured = ~np.isnan(points.total)
     total = np.add.reduceat(np.where(measured, points.total, 0.0), first)
     return Points(
@@ -76,11 +69,16 @@ def merged(points: Points) -> Points:
     )
 
 
+def firsts(slot: IntArray) -> IntArray:
+    """Where in a column of slots, which has to be in order, each of them comes first."""
+    return np.flatnonzero(np.diff(slot, prepend=slot[:1] - 1))
+
+
 def fair(slot: IntArray, weight: FloatArray) -> FloatArray:
     """The weights, but equal ones in slots where none of the points has any. The slots have to be in order."""
     if not len(slot):
         return weight
-    first = np.flatnonzero(np.diff(slot, prepend=slot[0] - 1))
+    first = firsts(slot)
     sums = np.add.reduceat(weight, first)
     return np.where(np.repeat(sums, np.diff(first, append=len(slot))) > 0, weight, 1.0)
 

@@ -28,5 +28,12 @@ def mark_stale(device: int, zone: str) -> None:
     DayZone.objects.update_or_create(device_id=device, defaults={"zone": zone, "stale_from": 0})
 
 
+def mark_stale_from(device: int, zone: str, since_ms: int) -> None:
+    """Let the device's days from a moment on be made anew, and those that are to be already."""
+    mark, made = DayZone.objects.get_or_create(device_id=device, defaults={"zone": zone, "stale_from": since_ms})
+    if not made and (mark.stale_from is None or mark.stale_from > since_ms):
+        DayZone.objects.filter(device_id=device).update(stale_from=since_ms)
+
+
 def stale_devices() -> Iterable[int]:
     return list(DayZone.objects.stale().order_by("device_id").values_list("device_id", flat=True))

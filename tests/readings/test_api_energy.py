@@ -4,7 +4,6 @@ The parameters that it shares with series/ are tested there.
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -14,10 +13,10 @@ from devices.models import Device, Port
 from tests.factories import make_device
 from tests.people import make_user, with_token
 from tests.readings.bulk import roll_up, steady, store
+from tests.readings.question import Question
 
 pytestmark = pytest.mark.django_db
 
-ENERGY = "/api/v1/energy/"
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 START, END = "2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z"
@@ -38,21 +37,8 @@ def client(device: Device) -> APIClient:
     return with_token(make_user(sees=[device]))
 
 
-def ask(client: APIClient, **parameters: Any) -> Any:
-    return client.get(ENERGY, {"start": START, "end": END, **parameters})
-
-
-def energy(client: APIClient, **parameters: Any) -> Any:
-    answer = ask(client, **parameters)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
-
-
-def refusal(client: APIClient, **parameters: Any) -> dict[str, list[str]]:
-    answer = ask(client, **parameters)
-    assert answer.status_code == 400
-    problems: dict[str, list[str]] = answer.json()
-    return problems
+ASK = Question("/api/v1/energy/", start=START, end=END)
+ask, energy, refusal = ASK.ask, ASK.found, ASK.refusal
 
 
 # --- What is answered -------------------------------------------------------------------------------------------
@@ -61,8 +47,8 @@ def test_a_row_per_port(device: Device, client: APIClient) -> None:
     grid, solar = (device.ports.get(number=number).pk for number in (1, 2))
     measured = {"start": "2026-03-29T00:00:00+00:00", "covered_s": 7200, "recovered_s": 0, "missing_s": 0}
     assert energy(client, device=device.pk) == [
-        {"port": grid, "import_kwh": 6.0, "export_kwh": 0.0, "net_kwh": 6.0, **measured},
-        {"port": solar, "import_kwh": 0.0, "export_kwh": 1.0, "net_kwh": -1.0, **measured},
+        {"port": grid, "name": "Grid", "import_kwh": 6.0, "export_kwh": 0.0, "net_kwh": 6.0, **measured},
+        {"port": solar, "name": "Solar", "import_kwh": 0.0, "export_kwh": 1.0, "net_kwh": -1.0, **measured},
     ]
 
 

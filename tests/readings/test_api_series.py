@@ -10,7 +10,8 @@ from rest_framework.test import APIClient
 from devices.models import Device, Port
 from tests.factories import make_device
 from tests.people import logged_in, make_user, with_token
-from tests.readings.bulk import roll_up, steady, store
+from tests.readings.bulk import Answer, roll_up, steady, store
+from tests.readings.question import Question
 
 pytestmark = pytest.mark.django_db
 
@@ -39,21 +40,8 @@ def port_of(device: Device, number: int) -> Port:
     return device.ports.get(number=number)
 
 
-def ask(client: APIClient, **parameters: Any) -> Any:
-    return client.get(SERIES, {"start": START, "end": END, **parameters})
-
-
-def series(client: APIClient, **parameters: Any) -> Any:
-    answer = ask(client, **parameters)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
-
-
-def refusal(client: APIClient, **parameters: Any) -> dict[str, list[str]]:
-    answer = ask(client, **parameters)
-    assert answer.status_code == 400
-    problems: dict[str, list[str]] = answer.json()
-    return problems
+ASK = Question(SERIES, start=START, end=END)
+ask, series, refusal = ASK.ask, ASK.found, ASK.refusal
 
 
 # --- What is answered -------------------------------------------------------------------------------------------
@@ -70,10 +58,13 @@ def test_minutes_of_a_port(device: Device, client: APIClient) -> None:
             {
                 "device": device.pk,
                 "port": port.pk,
+                "name": port.name,
                 "times": times,
                 "values": [-250.0] * 10,
                 "min": [-250.0] * 10,
                 "max": [-250.0] * 10,
+                "covered_s": [60.0] * 10,
+                "recovered_s": [0.0] * 10,
             }
         ],
     }
@@ -165,14 +156,33 @@ def test_a_gap_is_one_null(device: Device, client: APIClient) -> None:
     found = series(client, port=port_of(device, 1).pk, resolution="minute", end="2026-03-29T01:00:00Z")
     line = found["series"][0]
     assert [value for value in line["values"] if value is None] == [None]
-    assert len(line["times"]) == len(line["values"]) == len(line["min"]) == len(line["max"]) == 13
+    assert {len(line[column]) for column in ("times", "values", "min", "max", "covered_s", "recovered_s")} == {13}
 
 
 def test_a_port_without_any_value_has_an_empty_line(device: Device, client: APIClient) -> None:
     port = port_of(device, 3)
     assert series(client, port=port.pk)["series"] == [
-        {"device": device.pk, "port": port.pk, "times": [], "values": [], "min": [], "max": []}
+        {
+            "device": device.pk,
+            "port": port.pk,
+            "name": port.name,
+            "times": [],
+            "values": [],
+            "min": [],
+            "max": [],
+            "covered_s": [],
+            "recovered_s": [],
+        }
     ]
+
+
+@pytest.mark.parametrize("resolution", ["second", "hour"])
+def test_recovered_time_is_told_by_point(device: Device, client: APIClient, resolution: str) -> None:
+    store(device, [Answer(START_MS + 40 * MINUTE_MS, 30 * MINUTE_MS, (-100, 0, None), recovered=True)])
+    found = series(client, port=port_of(device, 1).pk, resolution=resolution, end="2026-03-29T01:00:00Z")
+    line = found["series"][0]
+    assert (sum(line["covered_s"]), sum(line["recovered_s"])) == (600, 1800)
+    assert line["recovered_s"][-1] == 1800
 
 
 def test_readings_that_are_not_rolled_up_yet_count(client: APIClient) -> None:
@@ -335,3 +345,23 @@ def test_too_many_lines_are_refused(client: APIClient) -> None:
     bert = logged_in(make_user("bert", sees=devices))
     problem = refusal(bert, device=[device.pk for device in devices])
     assert problem == {"device": ["That is 216 lines; at most 200 in one question."]}
+
+
+# --- In the language of whoever asks ----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("parameters", "problems"),
+    [
+        ({"device": "x"}, {"device": ["'x' ist keine Kennung; richtig ist device=1, für mehrere device=1&device=2."]}),
+        ({"device": 987654}, {"device": ["Kein lesbares Gerät 987654; siehe /api/v1/devices/."]}),
+        ({"device": 1, "end": START}, {"start": ["Muss vor end liegen."]}),
+        ({"device": 1, "max_points": 0}, {"max_points": ["Muss eine ganze Zahl von 1 bis 20000 sein."]}),
+        ({"device": 1, "start": "1600-01-01T00Z"}, {"start": ["'1600-01-01T00Z' liegt nicht zwischen 1971 und 2198."]}),
+    ],
+    ids=lambda value: next(iter(value)),
+)  # fmt: skip
+def test_a_german_gets_german_refusals(
+    client: APIClient, parameters: dict[str, Any], problems: dict[str, list[str]]
+) -> None:
+    answer = client.get(SERIES, {"start": START, "end": END, **parameters}, headers={"Accept-Language": "de"})
+    assert answer.status_code == 400
+    assert answer.json() == problems

@@ -282,11 +282,13 @@ def test_whole_days_are_read_from_days_and_whole_hours_from_hours(bucket: Energy
     columns = {"samples": 1, "covered_ms": 1000, "recovered_ms": 0, "positive_energy": 0}
     PortDay.objects.create(port=port, start=midnight, negative_energy=100_000, **columns)
     PortHour.objects.create(port=port, start=midnight, negative_energy=10_000, **columns)
-    PortHour.objects.create(port=port, start=midnight + DAY_MS, negative_energy=1_000, **columns)
-    PortMinute.objects.create(port=port, start=midnight + DAY_MS + HOUR_MS, negative_energy=100, **columns)
-    found = energy(device, midnight, midnight + DAY_MS + HOUR_MS + MINUTE_MS, bucket)
+    third = midnight + 2 * DAY_MS
+    PortHour.objects.create(port=port, start=third, negative_energy=1_000, **columns)
+    PortMinute.objects.create(port=port, start=third + HOUR_MS, negative_energy=100, **columns)
+    found = energy(device, midnight, third + HOUR_MS + MINUTE_MS, bucket)
     total = sum(row.import_energy for row in found)
     assert total == (11_100 if bucket == "hour" else 101_100)
+    assert sum(row.import_energy for row in energy(device, midnight, midnight + DAY_MS, bucket)) == 10_000
 
 
 def test_six_ports_take_a_bounded_number_of_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readings.history.levels import LADDER, ROWS_AT_MOST, Asked, Extent, Resolution, level_for
+from readings.history.levels import LADDER, ROWS_AT_MOST, Asked, Extent, Resolution, finer_level, level_for
 from readings.periods import HOUR_MS, MINUTE_MS
 
 DAY_MS = 24 * HOUR_MS
@@ -76,3 +76,25 @@ def test_no_question_reads_more_than_it_may(
 @given(st.integers(0, 30 * YEAR_MS), st.integers(0, 200), st.sampled_from(LADDER))
 def test_what_is_read_is_never_finer_than_asked_for(length_ms: int, lines: int, asked: Resolution) -> None:
     assert LADDER.index(level_for(Extent(lines, length_ms, 2000, 1000), asked)) >= LADDER.index(asked)
+
+
+@pytest.mark.parametrize(
+    ("measured_ms", "asked", "answered", "finer"),
+    [
+        (0, "auto", "day", None),
+        (30 * MINUTE_MS, "auto", "day", "second"),
+        (30 * MINUTE_MS, "hour", "hour", None),
+        (30 * MINUTE_MS, "auto", "second", None),
+        (3 * HOUR_MS, "auto", "minute", None),
+        (3 * HOUR_MS, "auto", "day", "minute"),
+        (3 * DAY_MS, "auto", "day", "minute"),
+        (3 * DAY_MS, "hour", "day", "hour"),
+        (3 * DAY_MS, "auto", "minute", None),
+        (MONTH_MS, "minute", "day", "hour"),
+        (YEAR_MS, "auto", "day", None),
+    ],
+)
+def test_what_was_measured_may_suit_a_finer_level(
+    measured_ms: int, asked: Asked, answered: Resolution, finer: Resolution | None
+) -> None:
+    assert finer_level(six_ports(measured_ms), asked, answered) == finer

@@ -224,6 +224,11 @@ def test_hours_and_days_have_the_mean_of_their_energy() -> None:
 
 
 # --- Recovered spans -------------------------------------------------------------------------------------------
+def times_of(line: Line) -> list[tuple[float | None, float | None]]:
+    """The covered and the recovered seconds of each point."""
+    return list(zip(shown(line.covered_ms / 1000), shown(line.recovered_ms / 1000), strict=True))
+
+
 def test_seconds_tell_which_of_them_are_recovered_and_gaps_are_not() -> None:
     device = make_device(ports=["Grid"])
     store(device, [
@@ -234,6 +239,7 @@ def test_seconds_tell_which_of_them_are_recovered_and_gaps_are_not() -> None:
     (line,) = ask(device, NOON, NOON + MINUTE_MS, "second").lines
     assert shown(line.values) == [1.0, 2.0, None, 3.0]
     assert line.recovered.tolist() == [False, True, False, True]
+    assert times_of(line) == [(1.0, 0.0), (0.0, 8.0), (None, None), (0.0, 1.0)]
 
 
 @pytest.mark.parametrize("rolled_up", [True, False], ids=["rolled up", "readings only"])
@@ -251,8 +257,10 @@ def test_a_bucket_is_recovered_when_more_of_it_was_recovered_than_measured(rolle
     (line,) = ask(device, NOON, NOON + HOUR_MS, "minute").lines
     assert shown(line.values) == [1.0, 1.0, None, 1.0]
     assert line.recovered.tolist() == [False, True, False, False]
+    assert times_of(line) == [(30.0, 30.0), (29.0, 31.0), (None, None), (60.0, 0.0)]
     (hour,) = ask(device, NOON, NOON + HOUR_MS, "hour").lines
     assert hour.recovered.tolist() == [False]
+    assert times_of(hour) == [(119.0, 61.0)]
 
 
 def test_a_thinned_slice_is_recovered_by_its_time_and_not_by_its_readings() -> None:
@@ -264,6 +272,7 @@ def test_a_thinned_slice_is_recovered_by_its_time_and_not_by_its_readings() -> N
     ])  # fmt: skip
     (line,) = ask(device, NOON, NOON + HOUR_MS, "second", max_points=2).lines
     assert line.recovered.tolist() == [False, True]
+    assert times_of(line) == [(100.0, 0.0), (200.0, 300.0)]
     (line,) = ask(device, NOON, NOON + HOUR_MS, "minute", max_points=1).lines
     assert line.recovered.tolist() == [False]
 
@@ -334,10 +343,44 @@ def test_every_line_asked_for_is_there_in_the_order_asked_for() -> None:
 )
 def test_auto_reads_the_level_of_its_rule(length_ms: int, max_points: int, resolution: Asked) -> None:
     device = make_device(ports=["Grid"])
-    store(device, steady(NOON, NOON + MINUTE_MS, 1000, 1))
+    store(device, [*steady(NOON, NOON + MINUTE_MS, 1000, 1), Answer(NOON + length_ms - 1, 1000, (1,))])
+    roll_up(LONG_AFTER)
     found = ask(device, NOON, NOON + length_ms, "auto", max_points=max_points)
     assert found.resolution == resolution
     assert len(found.lines[0].times) > 0
+
+
+@pytest.mark.parametrize("rolled_up", [True, False], ids=["rolled up", "readings only"])
+@pytest.mark.parametrize(
+    ("known_ms", "asked", "read"),
+    [
+        (20 * MINUTE_MS, "auto", "minute"),
+        (20 * MINUTE_MS, "second", "minute"),
+        (20 * MINUTE_MS, "day", "day"),
+        (3 * DAY_MS, "auto", "minute"),
+        (3 * DAY_MS, "second", "minute"),
+        (3 * DAY_MS, "hour", "hour"),
+        (60 * DAY_MS, "auto", "hour"),
+    ],
+)
+@pytest.mark.parametrize("quantity", [ACTIVE_POWER, VOLTAGE])
+def test_the_level_goes_by_the_part_of_the_span_that_was_measured(
+    quantity: Quantity, known_ms: int, asked: Asked, read: Resolution, rolled_up: bool
+) -> None:
+    device = make_device(ports=["Grid"])
+    store(device, [Answer(NOON, 1000, (1,)), Answer(NOON + known_ms, 1000, (1,))])
+    if rolled_up:
+        roll_up(LONG_AFTER)
+    lines: Sequence[Port] | Sequence[Device] = list(device.ports.all()) if quantity.of == "port" else [device]
+    start, end = NOON - 200 * DAY_MS, NOON + 165 * DAY_MS
+    assert history.series(lines, quantity, start, end, now_ms=LONG_AFTER, resolution=asked).resolution == read
+
+
+@pytest.mark.parametrize(("known_ms", "read"), [(30 * MINUTE_MS, "second"), (6 * HOUR_MS, "minute")])
+def test_the_first_minutes_of_a_day_are_shown_by_the_second(known_ms: int, read: Resolution) -> None:
+    device = make_device(ports=["Grid"])
+    store(device, [Answer(NOON + 1000, 1000, (1,)), Answer(NOON + known_ms, 1000, (1,))])
+    assert ask(device, NOON, NOON + DAY_MS).resolution == read
 
 
 def test_auto_shows_minutes_where_the_readings_are_gone() -> None:
@@ -351,9 +394,21 @@ def test_auto_shows_minutes_where_the_readings_are_gone() -> None:
     assert ask(device, NOON + DAY_MS, NOON + DAY_MS + MINUTE_MS).resolution == "second"
 
 
+def test_a_span_whose_readings_are_gone_is_answered_from_rollups_however_short_what_was_measured() -> None:
+    device = make_device(ports=["Grid"])
+    store(device, steady(NOON, NOON + 20 * MINUTE_MS, 1000, 10))
+    roll_up(LONG_AFTER)
+    PortReading.objects.filter(port__in=device.ports.all(), time__gte=0, time__lt=LONG_AFTER).delete()
+    for asked in ("auto", "second"):
+        found = ask(device, NOON - 200 * DAY_MS, NOON + 165 * DAY_MS, asked)
+        assert found.resolution == "minute"
+        assert shown(found.lines[0].values) == [1.0] * 20
+
+
 def test_too_many_rows_give_way_to_a_coarser_level() -> None:
     device = make_device(ports=["a", "b"])
-    store(device, steady(NOON, NOON + 5 * HOUR_MS, 10_000, 10, 20))
+    ends = [Answer(NOON + days * DAY_MS - 1, 1000, (10, 20)) for days in (30, 365)]
+    store(device, [*steady(NOON, NOON + 5 * HOUR_MS, 10_000, 10, 20), *ends])
     roll_up(LONG_AFTER)
     questions: list[tuple[Asked, int, Resolution]] = [
         ("second", 2 * HOUR_MS, "second"),
@@ -437,7 +492,8 @@ def test_a_spike_of_one_second_is_seen_in_any_span(
     answers = steady(NOON, NOON + HOUR_MS, 60_000, *(10,) * 6)
     answers.insert(31, Answer(answers[30].time + 1000, 1000, (99_999,) * 6))
     answers[32] = Answer(answers[32].time, 59_000, (10,) * 6)
-    edges = [Answer(at, MINUTE_MS, (10,) * 6) for at in (NOON - length_ms + HOUR_MS, NOON + length_ms - HOUR_MS)]
+    half_ms = length_ms // 2
+    edges = [Answer(at, MINUTE_MS, (10,) * 6) for at in (NOON - half_ms + HOUR_MS, NOON + half_ms - HOUR_MS)]
     store(device, [edges[0], *answers, edges[1]])
     roll_up(LONG_AFTER)
     start = NOON - length_ms // 2

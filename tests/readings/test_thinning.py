@@ -41,14 +41,14 @@ def test_what_has_no_total_weighs_nothing_but_its_extremes_count() -> None:
     unknown = Points(*(np.array([number]) for number in (5, 8.0, 8.0, np.nan, 1.0, 99.0)))
     thinned = merged(joined([unknown, known]))
     assert (thinned.weight.tolist(), thinned.values().tolist()) == ([2.0], [10.0])
-    assert thinned.recovered_shares().tolist() == [0.0]
+    assert thinned.recovered.tolist() == [0.0]
     assert (thinned.low.tolist(), thinned.high.tolist()) == ([1.0], [99.0])
 
 
-def test_the_recovered_part_of_a_slice_is_weighted_too() -> None:
+def test_the_recovered_weights_of_a_slice_add_up() -> None:
     whole = points(np.array([0, 0, 1]), [1.0, 2.0, 3.0], [100.0, 300.0, 50.0])
     part = Points(whole.slot, whole.weight, np.array([0.0, 300.0, 10.0]), whole.total, whole.low, whole.high)
-    assert merged(part).recovered_shares().tolist() == [0.75, 0.2]
+    assert merged(part).recovered.tolist() == [300.0, 10.0]
 
 
 def test_nothing_at_all_has_no_mean() -> None:

@@ -212,7 +212,7 @@ def test_adopted_pending_and_ignored_units_in_one_flush(collecting: Collecting) 
 def test_adopting_in_the_admin_is_noticed_within_seconds(collecting: Collecting) -> None:
     make_device(ASSY, adoption=Device.Adoption.PENDING)
     collecting.take_each_second(0, 3)
-    adoption.adopt(Device.objects.get())
+    adoption.adopt(Device.objects.get(), None)
     collecting.take_each_second(4, 10)
     first = stored_seconds()[0]
     assert 4 <= first <= 7
@@ -223,7 +223,7 @@ def test_adopting_in_the_admin_is_noticed_within_seconds(collecting: Collecting)
 def test_ignoring_in_the_admin_is_noticed_within_seconds(collecting: Collecting) -> None:
     make_device(ASSY)
     collecting.take_each_second(0, 3)
-    adoption.ignore(Device.objects.get())
+    adoption.ignore(Device.objects.get(), None)
     collecting.take_each_second(4, 10)
     assert stored_seconds()[-1] < 7
 
@@ -231,9 +231,9 @@ def test_ignoring_in_the_admin_is_noticed_within_seconds(collecting: Collecting)
 def test_a_unit_adopted_again_leaves_a_gap(collecting: Collecting) -> None:
     make_device(ASSY)
     collecting.take_each_second(0, 3)
-    adoption.ignore(Device.objects.get())
+    adoption.ignore(Device.objects.get(), None)
     collecting.take_each_second(4, 20)
-    adoption.adopt(Device.objects.get())
+    adoption.adopt(Device.objects.get(), None)
     collecting.take_each_second(21, 26)
     back = next((time, window) for time, window in windows() if time > 20_000)
     assert back[1] == 0

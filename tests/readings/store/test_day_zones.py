@@ -1,4 +1,4 @@
-"""After a change of time zone energies are right at every moment, and the days get rebuilt whatever is stopped."""
+"""After a change of time zone energies and days are right at every moment, and get rebuilt whatever is stopped."""
 
 import pytest
 
@@ -6,7 +6,8 @@ from devices.models import Device, Port
 from readings import history, tasks
 from readings.history import EnergyBucket
 from readings.models import DayZone, DirtyBucket, PortDay
-from readings.periods import HOUR_MS, buckets, parse_time
+from readings.periods import HOUR_MS, buckets, day_start, next_day_start, parse_time
+from readings.quantities import ACTIVE_POWER
 from readings.store import rollups
 from readings.store.recompute import recompute_stale_days
 from readings.store.rollups import rebuild_days, rebuild_stale_days, roll_up_closed
@@ -64,6 +65,23 @@ def assert_energies_are_right(device: Device) -> None:
         rows = history.energy([port], start, end, bucket, now_ms=LATER)
         found = [(row.covered_ms, row.recovered_ms, row.export_energy, row.import_energy) for row in rows]
         assert found == [amounts(ANSWERS, 0, *edges) for edges in buckets(start, end, bucket, device.timezone)]
+    assert_days_are_right(device, port)
+
+
+def assert_days_are_right(device: Device, port: Port) -> None:
+    """Days are shown whole, also those that the span only touches."""
+    span = (START + 5 * HOUR_MS, END - 7 * HOUR_MS)
+    found = history.series([port], ACTIVE_POWER, *span, now_ms=LATER, resolution="day")
+    (line,) = found.lines
+    first, end = day_start(span[0], device.timezone), next_day_start(span[1] - 1, device.timezone)
+    days = buckets(first, end, "day", device.timezone)
+    assert (found.resolution, line.times.tolist()) == ("day", [start for start, _ in days])
+    for number, day in enumerate(days):
+        covered, recovered, positive, negative = amounts(ANSWERS, 0, *day)
+        powers = [answer.powers[0] or 0 for answer in ANSWERS if day[0] < answer.time <= day[1]]
+        assert (line.covered_ms[number], line.recovered_ms[number]) == (covered, recovered)
+        assert line.values[number] == pytest.approx((positive - negative) / covered / 10)
+        assert (line.minimum[number], line.maximum[number]) == (min(powers) / 10, max(powers) / 10)
 
 
 def is_stale() -> bool:
@@ -148,6 +166,8 @@ def test_more_buckets_than_one_statement_takes(device: Device) -> None:
     rows = history.energy(list(device.ports.all()), start, end, "day", now_ms=LATER)
     assert [row.start_ms for row in rows] == [first for first, _ in buckets(start, end, "day", "Asia/Kathmandu")]
     assert sum(row.covered_ms for row in rows) == END - START
+    found = history.series(list(device.ports.all()), ACTIVE_POWER, start, end, now_ms=LATER, resolution="day")
+    assert found.lines[0].covered_ms.sum() == END - START
 
 
 def test_a_device_that_was_never_rolled_up_has_nothing_to_rebuild() -> None:

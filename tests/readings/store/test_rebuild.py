@@ -26,16 +26,6 @@ from tests.readings.store.stored import LATER, ROLLUPS, T0, energies, everything
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 
 
-@pytest.fixture
-def device() -> Device:
-    return make_device(ports=["Grid"])
-
-
-@pytest.fixture
-def port(device: Device) -> Port:
-    return device.ports.get()
-
-
 def a_busy_hour(devices: Sequence[Device]) -> None:
     for nth, device in enumerate(devices):
         for second in range(0, 3_600, 40):

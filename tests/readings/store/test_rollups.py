@@ -35,16 +35,6 @@ from tests.readings.store.test_minutes import windows
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 
 
-@pytest.fixture
-def device() -> Device:
-    return make_device(ports=["Grid"])
-
-
-@pytest.fixture
-def port(device: Device) -> Port:
-    return device.ports.get()
-
-
 class TestShares:
     def test_a_window_inside_a_minute_is_that_minutes(self, device: Device, port: Port) -> None:
         store_reading(device, T0 + 2_000, 1_000, [250.5])
