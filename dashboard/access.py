@@ -8,10 +8,12 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from dashboard import wall
 
+_TEXT = "text/plain; charset=utf-8"
 View = Callable[..., HttpResponseBase]
 _split_version: Callable[[str], tuple[str, bool]] = check_fingerprint
 
@@ -41,11 +43,11 @@ def guarded(view: View, route_name: str = "", url_part: str = "", name: str = ""
         if wall.HEADER in request.headers:
             viewer = wall.viewer_of(request.headers[wall.HEADER])
             if viewer is None:
-                return HttpResponse("This link was revoked.", status=410, content_type="text/plain")
+                return HttpResponse(_("This link was revoked."), status=410, content_type=_TEXT)
             request.user = viewer  # type: ignore[assignment]  # what the callbacks are handed as their user
             return without_saving(request, *args, **kwargs)  # other sites can neither know nor send the header
         if not request.user.is_authenticated:
-            return HttpResponse("Your session has ended. Log in again.", status=401, content_type="text/plain")
+            return HttpResponse(_("Your session has ended. Log in again."), status=401, content_type=_TEXT)
         return checked(request, *args, **kwargs)
 
     return answer

@@ -6,7 +6,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
@@ -36,24 +39,26 @@ class WallDisplayAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: WallDisplay | None = None) -> tuple[str, ...]:
         return ("state", "last_used", "made", "who")
 
-    @admin.display(description="Shows")
+    @admin.display(description=_("Shows"))
     def shows(self, display: WallDisplay) -> str:
         return ", ".join(str(device) for device in display.devices.all())
 
-    @admin.display(description="Link", ordering="revoked")
+    @admin.display(description=_("Link"), ordering="revoked")
     def state(self, display: WallDisplay) -> str:
-        return "open" if display.revoked is None else f"revoked on {display.revoked:%Y-%m-%d %H:%M} UTC"
+        if display.revoked is None:
+            return pgettext("state of a link", "open")
+        return gettext("revoked on %(moment)s UTC") % {"moment": date_format(display.revoked, "Y-m-d H:i")}
 
-    @action(description="Revoke their links", permissions=["change"])
+    @action(description=_("Revoke their links"), permissions=["change"])
     def revoke_displays(self, request: HttpRequest, displays: QuerySet[WallDisplay]) -> None:
         for display in displays:
             self._revoke(request, display)
 
-    @action(description="Revoke the link", icon="link_off", permissions=["change"])
+    @action(description=_("Revoke the link"), icon="link_off", permissions=["change"])
     def revoke_display(self, request: HttpRequest, display: WallDisplay) -> None:
         self._revoke(request, display)
 
-    @action(description="New link", icon="add_link", permissions=["change"])
+    @action(description=_("New link"), icon="add_link", permissions=["change"])
     def renew_link(self, request: HttpRequest, display: WallDisplay) -> None:
         token = wall.draw_token(display)
         display.save(update_fields=["digest"])
@@ -80,11 +85,14 @@ class WallDisplayAdmin(ModelAdmin):
 
     def _show_link(self, request: HttpRequest, token: str) -> None:
         link = request.build_absolute_uri(reverse("wall", args=[token]))
-        shown_once = "This is the link. Copy it now: it is not shown again, and whoever has it sees the devices. {}"
-        messages.warning(request, format_html(shown_once, format_html("<code>{}</code>", link)))
+        shown_once = gettext(
+            "This is the link. Copy it now: it is not shown again, and whoever has it sees the devices."
+        )
+        messages.warning(request, format_html("{} <code>{}</code>", shown_once, link))
 
     def _revoke(self, request: HttpRequest, display: WallDisplay) -> None:
         if wall.revoke(display):
-            self.message_user(request, f"The link of {display} is revoked.", messages.SUCCESS)
+            words = gettext("The link of %(display)s is revoked.") % {"display": display}
+            self.message_user(request, words, messages.SUCCESS)
         else:
-            self.message_user(request, f"The link of {display} was revoked before.")
+            self.message_user(request, gettext("The link of %(display)s was revoked before.") % {"display": display})

@@ -5,15 +5,19 @@ address with the next value, so that it can be opened, kept and gone back from a
 page from its beginning, and are only told what they say (``told``): a new element would take the focus away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import dcc, html
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from dashboard import energy_choices
 from dashboard.app import Element, aria
+from dashboard.date_field import DateField
 from dashboard.ranges import PRESETS, Preset, beside, local, period_of
 from dashboard.state import ONE_DAY, UNSAID, Shown, State
 from devices.models import Port
@@ -27,44 +31,49 @@ from readings.quantities import (
 
 Told = tuple[Any, dict[str, Any]]
 
-_PRESET_WORDS: dict[Preset, str] = {
-    "today": "Today",
-    "yesterday": "Yesterday",
-    "week": "This week",
-    "last-week": "Last week",
-    "month": "This month",
-    "last-month": "Last month",
-    "year": "This year",
-    "last-year": "Last year",
+_PRESET_WORDS: dict[Preset, Promise] = {
+    "today": pgettext_lazy("range", "Today"),
+    "yesterday": pgettext_lazy("range", "Yesterday"),
+    "week": pgettext_lazy("range", "This week"),
+    "last-week": pgettext_lazy("range", "Last week"),
+    "month": pgettext_lazy("range", "This month"),
+    "last-month": pgettext_lazy("range", "Last month"),
+    "year": pgettext_lazy("range", "This year"),
+    "last-year": pgettext_lazy("range", "Last year"),
 }
 _BESIDE_WORDS = {
-    "day": ("Previous day", "Next day"),
-    "week": ("Previous week", "Next week"),
-    "month": ("Previous month", "Next month"),
-    "year": ("Previous year", "Next year"),
-    None: ("Earlier", "Later"),
+    "day": (_("Previous day"), _("Next day")),
+    "week": (_("Previous week"), _("Next week")),
+    "month": (_("Previous month"), _("Next month")),
+    "year": (_("Previous year"), _("Next year")),
+    None: (_("Earlier"), _("Later")),
 }
 _STEPS = {
-    ("start", -1): "Start a day earlier",
-    ("start", 1): "Start a day later",
-    ("stop", -1): "Stop a day earlier",
-    ("stop", 1): "Stop a day later",
+    ("start", -1): _("Start a day earlier"),
+    ("start", 1): _("Start a day later"),
+    ("stop", -1): _("Stop a day earlier"),
+    ("stop", 1): _("Stop a day later"),
 }
 _POWERS = (ACTIVE_POWER, REACTIVE_POWER, APPARENT_POWER)
-BACKWARDS = "The start is not before the stop, so there is nothing to show. Change one of them."
+_ENDS = {
+    "start": (_("Start"), _("Date of the start"), _("Time of the start")),
+    "stop": (_("Stop"), _("Date of the stop"), _("Time of the stop")),
+}
 
 
 def range_choices() -> list[Element]:
     """The view, the named ranges, and the fields of start and stop with their steps."""
     return [
-        one_of("view", "power", {"power": "Plot", "energy": "Energy"}, "View"),
-        html.Nav([_preset(preset) for preset in PRESETS], className="ct6-presets", **aria(label="Ranges")),
+        one_of(
+            "view", "power", {"power": gettext("Plot"), "energy": gettext("Energy")}, pgettext("of the page", "View")
+        ),
+        html.Nav([_preset(preset) for preset in PRESETS], className="ct6-presets", **aria(label=gettext("Ranges"))),
         html.Div(
-            [_beside("earlier", "«"), _field("start", "Start"), _field("stop", "Stop"), _beside("later", "»")],
+            [_beside("earlier", "«"), _field("start"), _field("stop"), _beside("later", "»")],
             className="ct6-range",
         ),
         html.P(
-            [html.Span(id="backwards"), " ", dcc.Link("Exchange them", href="?", id={"go": "exchange"})],
+            [html.Span(id="backwards"), " ", dcc.Link(gettext("Exchange them"), href="?", id={"go": "exchange"})],
             id="backwards-line",
             hidden=True,
             className="ct6-ill ct6-backwards",
@@ -75,7 +84,13 @@ def range_choices() -> list[Element]:
 
 def plot_choices() -> list[Element]:
     """What is plotted, how fine, which way round, and between which values."""
-    resolutions = {"auto": "Auto", "second": "Sec", "minute": "Min", "hour": "Hour", "day": "Day"}
+    resolutions = {
+        "auto": gettext("Auto"),
+        "second": gettext("Sec"),
+        "minute": gettext("Min"),
+        "hour": gettext("Hour"),
+        "day": gettext("Day"),
+    }
     return [
         dmc.Select(
             id={"control": "quantity"},
@@ -84,32 +99,32 @@ def plot_choices() -> list[Element]:
             allowDeselect=False,
             maxDropdownHeight=420,
             className="ct6-quantity",
-            **aria(label="Quantity"),
+            **aria(label=gettext("Quantity")),
         ),
-        one_of("resolution", UNSAID["resolution"], resolutions, "Resolution"),
+        one_of("resolution", UNSAID["resolution"], resolutions, gettext("Resolution")),
         one_of(
             "sign",
             UNSAID["sign"],
-            {"negative": "Import is negative", "positive": "Import is positive"},
-            "Direction",
+            {"negative": gettext("Import is negative"), "positive": gettext("Import is positive")},
+            gettext("Direction"),
         ),
         html.Div(
             [
-                _limit("ymin", "Lowest value on the axis", "lowest"),
-                html.Span("to", **aria(hidden="true")),
-                _limit("ymax", "Highest value on the axis", "highest"),
+                _limit("ymin", gettext("Lowest value on the axis"), gettext("lowest")),
+                html.Span(pgettext("between two limits", "to"), **aria(hidden="true")),
+                _limit("ymax", gettext("Highest value on the axis"), gettext("highest")),
             ],
             className="ct6-limits",
         ),
     ]
 
 
-def one_of(name: str, value: str, words: dict[str, str], label: str) -> Element:
+def one_of(name: str, value: str, words: Mapping[str, str | Promise], label: str) -> Element:
     """Buttons of which one is pressed."""
     return dmc.SegmentedControl(
         id={"control": name},
         value=value,
-        data=[{"value": word, "label": text} for word, text in words.items()],
+        data=[{"value": word, "label": str(text)} for word, text in words.items()],
         className="ct6-one-of",
         **aria(label=label),
     )
@@ -164,15 +179,18 @@ def address_of(state: State) -> str:
 
 
 def _quantities() -> list[dict[str, Any]]:
-    powers = [{"value": quantity.name, "label": quantity.label} for quantity in _POWERS]
-    ports = [
-        {"value": quantity.name, "label": quantity.label} for quantity in PORT_QUANTITIES if quantity not in _POWERS
-    ]
-    devices = [{"value": quantity.name, "label": quantity.label} for quantity in DEVICE_QUANTITIES]
+    others = [quantity for quantity in PORT_QUANTITIES if quantity not in _POWERS]
+    groups = (
+        (gettext("Power"), _POWERS),
+        (gettext("Of each port"), others),
+        (gettext("Of the unit"), DEVICE_QUANTITIES),
+    )
     return [
-        {"group": "Power", "items": powers},
-        {"group": "Of each port", "items": ports},
-        {"group": "Of the unit", "items": devices},
+        {
+            "group": group,
+            "items": [{"value": quantity.name, "label": gettext(quantity.label)} for quantity in quantities],
+        }
+        for group, quantities in groups
     ]
 
 
@@ -189,7 +207,8 @@ def _limit(name: str, label: str, placeholder: str) -> Element:
 
 def _preset(preset: Preset) -> Element:
     chosen = html.Span(id={"says": preset}, className="ct6-for-readers")
-    return dcc.Link([_PRESET_WORDS[preset], " ", chosen], href="?", id={"go": preset}, className="ct6-step ct6-preset")
+    words = str(_PRESET_WORDS[preset])
+    return dcc.Link([words, " ", chosen], href="?", id={"go": preset}, className="ct6-step ct6-preset")
 
 
 def _beside(name: str, sign: str) -> Element:
@@ -201,26 +220,26 @@ def _beside(name: str, sign: str) -> Element:
     )
 
 
-def _field(name: str, words: str) -> Element:
+def _field(name: str) -> Element:
     """The date and the time of one end, between the steps of a day."""
-    label = words.lower()
+    words, date_label, time_label = map(str, _ENDS[name])
     return html.Div(
         [
             html.Span(words, className="ct6-field-name", **aria(hidden="true")),
             _step(name, -1, "‹"),
-            dmc.DateInput(
+            DateField(
                 id={"control": f"{name}-date"},
-                valueFormat="D MMM YYYY",
+                valueFormat=pgettext("dayjs date format", "D MMM YYYY"),
                 highlightToday=True,
                 firstDayOfWeek=1,
                 weekendDays=[],
                 className="ct6-date",
-                **aria(label=f"Date of the {label}"),
+                **aria(label=date_label),
             ),
             dmc.TimeInput(
                 id={"control": f"{name}-time"},
                 className="ct6-time",
-                **aria(label=f"Time of the {label}"),
+                **aria(label=time_label),
             ),
             _step(name, 1, "›"),
         ],
@@ -231,7 +250,7 @@ def _field(name: str, words: str) -> Element:
 
 
 def _step(name: str, days: int, sign: str) -> Element:
-    words = _STEPS[name, days]
+    words = str(_STEPS[name, days])
     return dcc.Link(
         [html.Span(sign, **aria(hidden="true")), html.Span(words, className="ct6-for-readers")],
         href="?",
@@ -247,9 +266,17 @@ def _range_told(shown: Shown) -> Iterator[Told]:
         if name.endswith("-time"):
             props["withSeconds"] = len(value) > len("00:00")
         yield {"control": name}, props
-    yield "backwards", {"children": BACKWARDS if shown.is_backwards else ""}
+    backwards = gettext("The start is not before the stop, so there is nothing to show. Change one of them.")
+    yield "backwards", {"children": backwards if shown.is_backwards else ""}
     yield "backwards-line", {"hidden": not shown.is_backwards}
-    yield {"go": "exchange"}, {"href": address_of(shown.state.between(shown.stop, shown.start))}
+    is_swapped = shown.stop < shown.start  # and not just nothing between them
+    yield (
+        {"go": "exchange"},
+        {
+            "href": address_of(shown.state.between(shown.stop, shown.start)),
+            "className": "" if is_swapped else "ct6-nowhere",
+        },
+    )
 
 
 def _steps_told(shown: Shown) -> Iterator[Told]:
@@ -258,7 +285,7 @@ def _steps_told(shown: Shown) -> Iterator[Told]:
         is_chosen = state.start is None and state.preset == preset
         look = "ct6-step ct6-preset" + (" ct6-current" if is_chosen else "")
         yield {"go": preset}, {"href": address_of(state.named(preset)), "className": look}
-        yield {"says": preset}, {"children": "(chosen)" if is_chosen else ""}
+        yield {"says": preset}, {"children": gettext("(chosen)") if is_chosen else ""}
     for end, days in _STEPS:
         start, stop = shown.start, shown.stop
         if end == "start":
@@ -274,7 +301,7 @@ def _beside_told(shown: Shown, name: str, *, is_later: bool) -> Iterator[Told]:
     if shown.is_backwards or (is_later and shown.end_ms > shown.now_ms):
         yield {"go": name}, {"className": "ct6-step ct6-nowhere"}
         return
-    words = _BESIDE_WORDS[period_of(shown.start_ms, shown.end_ms, shown.zone)][is_later]
+    words = str(_BESIDE_WORDS[period_of(shown.start_ms, shown.end_ms, shown.zone)][is_later])
     start_ms, end_ms = beside(shown.start_ms, shown.end_ms, shown.zone, later=is_later)
     state = shown.state.between(local(start_ms, shown.zone), local(end_ms, shown.zone))
     if start_ms <= shown.now_ms < end_ms and period_of(start_ms, end_ms, shown.zone) == "day":

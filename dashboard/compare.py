@@ -2,14 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.utils.dateformat import format as written
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from dashboard.energy_dates import (
+    CLOCK,
+    DATE,
+    DAY,
+    DAY_OF_MONTH,
+    MOMENT,
+    MOMENT_OF_YEAR,
+    MONTH,
+    SHORT_MONTH,
+    YEAR,
+    written,
+)
+from dashboard.ranges import beside, midnight, months_before, whole_days, whole_months
 from devices.models import Port
 from readings import history, periods
 from readings.history import PortEnergy
@@ -29,33 +42,20 @@ class Period:
     @property
     def months(self) -> int | None:
         """How many whole months this is; None where it is not."""
-        first, after = (periods.to_datetime(ms, self.zone).date() for ms in (self.start_ms, self.end_ms))
-        if self.days is None or first.day != 1 or after.day != 1:
-            return None
-        return 12 * (after.year - first.year) + after.month - first.month
+        return whole_months(self.start_ms, self.end_ms, self.zone)
 
     @property
     def days(self) -> int | None:
         """How many whole local days this is; None where it is not."""
-        edges = (self.start_ms, self.end_ms)
-        if any(periods.day_start(edge, self.zone) != edge for edge in edges):
-            return None
-        return (periods.local_date(self.end_ms, self.zone) - periods.local_date(self.start_ms, self.zone)).days
+        return whole_days(self.start_ms, self.end_ms, self.zone)
 
     def before(self) -> "Period":
         """As many months, else days, else the same time, up to where this period starts."""
-        first = periods.local_date(self.start_ms, self.zone)
-        if self.months:
-            start_ms = _midnight(months_before(first, self.months), self.zone)
-        elif self.days:
-            start_ms = _midnight(first - timedelta(days=self.days), self.zone)
-        else:
-            start_ms = 2 * self.start_ms - self.end_ms
-        return Period(start_ms, self.start_ms, self.zone)
+        return Period(*beside(self.start_ms, self.end_ms, self.zone, later=False), self.zone)
 
     def full_until(self, bucket: StoredBucket, now_ms: int) -> int:
         """Where its last full bucket ends that is over; its end if all of it is over, its start if nothing is."""
-        ends = (end for _, end in reversed(self.pieces(bucket)))
+        ends = (end for _start, end in reversed(self.pieces(bucket)))
         return next((end for end in ends if end <= now_ms), self.start_ms)
 
     def pieces(self, bucket: periods.Bucket) -> list[Piece]:
@@ -84,7 +84,7 @@ def same_moment(ms: int, period: Period) -> int:
     else:
         return ms - (period.end_ms - period.start_ms)
     if not is_there:
-        return min(periods.next_day_start(_midnight(day, period.zone), period.zone), before.end_ms)
+        return min(periods.next_day_start(midnight(day, period.zone), period.zone), before.end_ms)
     then = datetime.combine(day, local.time(), tzinfo=period.zone).replace(fold=local.fold)
     return min(max(periods.to_ms(then), before.start_ms), before.end_ms)
 
@@ -98,9 +98,9 @@ def counterparts(now: Period, before: Period, bucket: periods.Bucket) -> list[in
     if bucket != "hour" or now.days is None:
         return [place if place < len(there) else None for place in range(len(here))]
     places: dict[tuple[int, int], int] = {}
-    for place, (start, _) in enumerate(there):
+    for place, (start, _end) in enumerate(there):
         places.setdefault(_on_the_clock(start, before), place)
-    return [places.get(_on_the_clock(start, now)) for start, _ in here]
+    return [places.get(_on_the_clock(start, now)) for start, _end in here]
 
 
 def read(
@@ -147,34 +147,32 @@ class Both:
 
 def name_of(period: Period, until_ms: int | None = None) -> str:
     """What a period is called, e.g. "November 2026"; with where it was cut, if it was."""
+    if until_ms is None or until_ms == period.end_ms:
+        return _whole_name_of(period)
+    cut = written(periods.to_datetime(until_ms, period.zone), CLOCK if period.days == 1 else MOMENT_OF_YEAR)
+    return _("%(period)s, up to %(moment)s") % {"period": _whole_name_of(period), "moment": cut}
+
+
+def _whole_name_of(period: Period) -> str:
     start, end = (periods.to_datetime(ms, period.zone) for ms in (period.start_ms, period.end_ms))
     last = end - timedelta(days=1)
     if period.months and period.months % 12 == 0 and start.month == 1:
-        name = written(start, "Y") if period.months == 12 else f"{start.year} – {last.year}"
-    elif period.months:
-        name = written(start, "F Y") if period.months == 1 else f"{written(start, 'M Y')} – {written(last, 'M Y')}"
-    elif period.days:
-        name = written(start, "D j M Y") if period.days == 1 else f"{written(start, 'j M')} – {written(last, 'j M Y')}"
-    else:
-        name = f"{written(start, 'j M Y H:i')} – {written(end, 'j M Y H:i')}"
-    if until_ms is None or until_ms == period.end_ms:
-        return name
-    cut = periods.to_datetime(until_ms, period.zone)
-    return f"{name}, up to {written(cut, 'H:i' if period.days == 1 else 'j M H:i')}"
+        return written(start, YEAR) if period.months == 12 else _from_to(written(start, YEAR), written(last, YEAR))
+    if period.months == 1:
+        return written(start, MONTH)
+    if period.months:
+        return _from_to(written(start, SHORT_MONTH), written(last, SHORT_MONTH))
+    if period.days == 1:
+        return written(start, DAY)
+    if period.days:
+        return _from_to(written(start, DAY_OF_MONTH), written(last, DATE))
+    return _from_to(written(start, MOMENT), written(end, MOMENT))
 
 
-def months_before(day: date, months: int) -> date:
-    """The same day of the month so many months before, or the last one of a shorter month."""
-    year, month = divmod(12 * day.year + day.month - 1 - months, 12)
-    after = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    last = (after - timedelta(days=1)).day
-    return date(year, month + 1, min(day.day, last))
+def _from_to(first: str, last: str) -> str:
+    return _("%(first)s – %(last)s") % {"first": first, "last": last}
 
 
 def _on_the_clock(ms: int, period: Period) -> tuple[int, int]:
     local, first = periods.to_datetime(ms, period.zone), periods.local_date(period.start_ms, period.zone)
     return (local.date() - first).days, 60 * local.hour + local.minute
-
-
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    return periods.day_start(periods.to_ms(datetime(day.year, day.month, day.day, 12, tzinfo=zone)), zone)

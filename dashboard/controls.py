@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
+from django.utils.translation import gettext as _
 from plotly.utils import PlotlyJSONEncoder
 
 from dashboard import choices, live, welcome
@@ -22,7 +23,7 @@ from devices.models import Device
 
 
 def tabs_place() -> Element:
-    return html.Nav(id="tabs", className="ct6-devices", **aria(label="Devices"))
+    return html.Nav(id="tabs", className="ct6-devices", **aria(label=_("Devices")))
 
 
 def range_controls() -> Element:
@@ -34,7 +35,7 @@ def plot_controls() -> Element:
 
 
 def notices_place() -> Element:
-    return html.Div(html.P("Loading …", className="ct6-small"), id="notices", className="ct6-notices")
+    return html.Div(html.P(_("Loading …"), className="ct6-small"), id="notices", className="ct6-notices")
 
 
 app.clientside_callback(

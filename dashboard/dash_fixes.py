@@ -3,6 +3,7 @@
 Each repair is independent of the others; drop one when the package no longer needs it.
 """
 
+import threading
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -19,6 +20,7 @@ def repair() -> None:
     _give_a_signing_key()
     _look_for_hooks_once()
     _find_apps_in_memory()
+    _make_apps_once_a_thread()
 
 
 def _give_a_signing_key() -> None:
@@ -53,3 +55,26 @@ def _find_app(name: str) -> Any:
         return dash_wrapper.get_local_stateless_by_name(name)
     except KeyError as error:
         raise Http404(name) from error
+
+
+def _make_apps_once_a_thread() -> None:
+    """The package makes the Dash application anew for each request: 7 ms, most of a small callback's time. An app
+    without stored state is the same every time; a thread's own is used by one request at a time.
+    """
+    original = dash_wrapper.DjangoDash.do_form_dash_instance
+    if getattr(original, "remembers", False):
+        return
+    made = threading.local()
+
+    def form(self: Any, replacements: Any = None, specific_identifier: Any = None, cache_id: Any = None) -> Any:
+        if replacements or specific_identifier or cache_id:
+            return original(self, replacements, specific_identifier, cache_id)
+        name, layout = f"app_{self._uid}", self.layout
+        kept = getattr(made, name, None)
+        if kept is None or kept[0] is not layout:
+            kept = layout, original(self)
+            setattr(made, name, kept)
+        return kept[1]
+
+    form.remembers = True  # type: ignore[attr-defined]
+    dash_wrapper.DjangoDash.do_form_dash_instance = form

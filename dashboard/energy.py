@@ -1,4 +1,9 @@
-"""The energy view: bars of import and export, the home's balance and its flow, what was before, and a heat map."""
+"""The energy view: bars of import and export, the home's balance and its flow, what was before, and a heat map.
+
+What is told goes by way of the browser (static/dashboard/energy.js), which writes the numbers in its own locale. The
+browser also says when a part has to be asked anew: by its own words of the address, so that a bar per day instead of
+an hour asks for no other balance.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -6,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 from dash import ClientsideFunction, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from dashboard import compare, energy_choices, energy_lines, energy_numbers, flow
 from dashboard.app import Element, app, aria, callback, triggered_only_by
@@ -23,6 +30,11 @@ from readings.balance import balance_of, uses_of
 from readings.history import PortEnergy
 
 HEAT_UP_TO_MS: Final = 366 * DAY_MS
+_STORES: Final = (
+    "energy-minute", "energy-bars-asked", "energy-balance-asked", "energy-heat-asked",
+    "energy-bars-drawn", "energy-flow-drawn", "energy-heat-drawn",
+    "energy-bars-note-told", "energy-balance-told", "energy-comparison-told",
+)  # fmt: skip
 
 
 def _graph(name: str, filename: str) -> Element:
@@ -32,6 +44,7 @@ def _graph(name: str, filename: str) -> Element:
         responsive=True,
         className="ct6-energy-graph",
         config={
+            "locale": get_language(),
             "displaylogo": False,
             "modeBarButtons": [["toImage"]],
             "toImageButtonOptions": {"filename": filename, "scale": 2},
@@ -46,33 +59,32 @@ def _card(name: str, title: str, *body: Element) -> Element:
 def panel() -> Element:
     return html.Div(
         [
-            dcc.Store(id="energy-minute"),
-            dcc.Store(id="energy-bars-drawn"),
+            *[dcc.Store(id=name) for name in _STORES],
             html.Div(
                 [
                     _card(
                         "bars",
-                        "Import and export",
+                        _("Import and export"),
                         html.Div(energy_choices.bar_choices(), className="ct6-energy-choices"),
                         html.Div(_graph("energy-bars", "ct6-energy"), className="ct6-energy-drawing"),
                         html.Div(id="energy-bars-note"),
                         links_of("bars"),
                     ),
-                    _card("balance", "Balance", html.Div(id="energy-balance")),
+                    _card("balance", _("Balance"), html.Div(id="energy-balance")),
                     html.Div(
                         _card(
                             "flow",
-                            "Energy flow",
+                            _("Energy flow"),
                             html.Div(_graph("energy-flow", "ct6-energy-flow"), className="ct6-energy-drawing"),
                             html.Div(id="energy-flow-note"),
                         ),
                         id="energy-flow-place",
                         hidden=True,
                     ),
-                    _card("comparison", "Compared with before", html.Div(id="energy-comparison")),
+                    _card("comparison", _("Compared with before"), html.Div(id="energy-comparison")),
                     _card(
                         "heat",
-                        "Hours and days",
+                        _("Hours and days"),
                         html.Div(energy_choices.heat_choices(), className="ct6-energy-choices"),
                         html.Div(_graph("energy-heat", "ct6-energy-hours"), className="ct6-energy-drawing"),
                         html.Div(id="energy-heat-note"),
@@ -90,42 +102,60 @@ def panel() -> Element:
 app.clientside_callback(
     ClientsideFunction("energy", "minute"),
     Output("energy-minute", "data"),
-    Input("url", "pathname"),  # from the start, or all would be drawn a second time at the first look
+    Input("url", "search"),  # from the start, or all would be drawn a second time at the first look
     Input("look", "data"),
     State("energy-minute", "data"),
 )
 app.clientside_callback(
-    ClientsideFunction("energy", "keepLeftOut"),
-    Output("energy-bars", "figure"),
-    Input("energy-bars-drawn", "data"),
-    prevent_initial_call=True,
+    ClientsideFunction("energy", "asked"),
+    Output("energy-bars-asked", "data"),
+    Output("energy-balance-asked", "data"),
+    Output("energy-heat-asked", "data"),
+    Input("url", "search"),
+    Input("scheme", "data"),
+    State("energy-bars-asked", "data"),
+    State("energy-balance-asked", "data"),
+    State("energy-heat-asked", "data"),
 )
+for _part, _drawn_by in (("bars", "bars"), ("flow", "flow"), ("heat", "figure")):
+    app.clientside_callback(
+        ClientsideFunction("energy", _drawn_by),
+        Output(f"energy-{_part}", "figure"),
+        Input(f"energy-{_part}-drawn", "data"),
+        prevent_initial_call=True,
+    )
+for _part in ("bars-note", "balance", "comparison"):
+    app.clientside_callback(
+        ClientsideFunction("plot", "inOwnLocale"),
+        Output(f"energy-{_part}", "children"),
+        Input(f"energy-{_part}-told", "data"),
+        prevent_initial_call=True,
+    )
 
 
 @callback(
     Output("energy-bars-drawn", "data"),
-    Output("energy-bars-note", "children"),
-    Input("url", "search"),
+    Output("energy-bars-note-told", "data"),
+    Input("energy-bars-asked", "data"),
     Input("energy-minute", "data"),
-    Input("scheme", "data"),
+    State("url", "search"),
 )
-def draw_bars(search: str | None, minute: int | None, scheme: str | None, user: Any, callback_context: Any) -> Any:
+def draw_bars(asked: Any, minute: int | None, search: str | None, user: Any, callback_context: Any) -> Any:
     shown = _shown(user, search, callback_context)
     bucket = bar_bucket(shown)
     now = _period(shown)
     before = now.before()
     ports, lines_of = energy_lines.bar_ports(ports_of(shown), shown.state.bars)
     stored: StoredBucket = "month" if bucket == "year" else bucket
-    here, there = compare.read(ports, now, before, stored, now_ms=shown.now_ms)
+    both = compare.read(ports, now, before, stored, now_ms=shown.now_ms)
+    here, there = (energy_lines.of_lines(lines_of, ports, energies) for energies in both)
     pieces = now.pieces(bucket)
     measured = energy_lines.measured_of(here, pieces)
     drawing = BarDrawing(
         axis=axis_of(pieces, bucket, shown.zone, measured),
         ghost=energy_lines.ghost(now, before, bucket, there),
         incomplete=np.array([share is not None and share < WELL_MEASURED for share in measured], dtype=np.bool_),
-        is_import_below=shown.state.sign == "negative",
-        scheme=_scheme(scheme),
-        title="kWh  (import below zero)" if shown.state.sign == "negative" else "kWh  (export below zero)",
+        scheme=_scheme(asked),
         choice=f"{shown.device.pk} {shown.state.bars}",
     )
     lines = [line.drawn(here, pieces) for line in lines_of]
@@ -133,16 +163,16 @@ def draw_bars(search: str | None, minute: int | None, scheme: str | None, user: 
 
 
 @callback(
-    Output("energy-balance", "children"),
-    Output("energy-comparison", "children"),
-    Output("energy-flow", "figure"),
+    Output("energy-balance-told", "data"),
+    Output("energy-comparison-told", "data"),
+    Output("energy-flow-drawn", "data"),
     Output("energy-flow-note", "children"),
     Output("energy-flow-place", "hidden"),
-    Input("url", "search"),
+    Input("energy-balance-asked", "data"),
     Input("energy-minute", "data"),
-    Input("scheme", "data"),
+    State("url", "search"),
 )
-def tell_balance(search: str | None, minute: int | None, scheme: str | None, user: Any, callback_context: Any) -> Any:
+def tell_balance(asked: Any, minute: int | None, search: str | None, user: Any, callback_context: Any) -> Any:
     shown = _shown(user, search, callback_context)
     ports = ports_of(shown)
     roles = {port.pk: port.role for port in ports}
@@ -153,7 +183,7 @@ def tell_balance(search: str | None, minute: int | None, scheme: str | None, use
     streams: list[flow.Flow] = []
     notes: list[Element] = []
     uses = _uses(ports, roles, both.now)
-    if any(role in BALANCED for role in roles.values()):
+    if _is_balanced(roles, both.now):
         balance = balance_of(roles, both.now)
         told = [energy_numbers.numbers(balance, bucket)]
         streams = flow.flows_to_draw(balance, uses)
@@ -161,21 +191,21 @@ def tell_balance(search: str | None, minute: int | None, scheme: str | None, use
         lines = energy_numbers.compared_balances(later, earlier)
         lines += energy_numbers.compared_uses(_uses(ports, roles, both.now_cut), _uses(ports, roles, both.before_cut))
         if flow.are_counted_twice(balance, uses):
-            words = "The loads add up to more than the home used: is one of them part of another?"
+            words = _("The loads add up to more than the home used: is one of them part of another?")
             notes.append(html.P(words, className="ct6-small"))
     coverage = energy_numbers.coverage_words(both.now, compare.name_of(now))
-    figure = flow.flow_figure(streams, uses, _scheme(scheme)) if streams else blank_figure()
+    figure = flow.flow_figure(streams, uses, _scheme(asked)) if streams else blank_figure()
     return [*told, coverage], _comparison(lines, both), figure, notes, not streams
 
 
 @callback(
-    Output("energy-heat", "figure"),
+    Output("energy-heat-drawn", "data"),
     Output("energy-heat-note", "children"),
-    Input("url", "search"),
+    Input("energy-heat-asked", "data"),
     Input("energy-minute", "data"),
-    Input("scheme", "data"),
+    State("url", "search"),
 )
-def draw_heat(search: str | None, minute: int | None, scheme: str | None, user: Any, callback_context: Any) -> Any:
+def draw_heat(asked: Any, minute: int | None, search: str | None, user: Any, callback_context: Any) -> Any:
     shown = _shown(user, search, callback_context)
     port = energy_lines.heat_port(ports_of(shown), shown.state.heat)
     end_ms = min(shown.end_ms, shown.now_ms)
@@ -185,17 +215,15 @@ def draw_heat(search: str | None, minute: int | None, scheme: str | None, user: 
         energies = history.energy([port], start_ms, end_ms, "hour", now_ms=shown.now_ms)
     heat = heat_map_of(energies, shown.zone)
     if heat is None:
-        return blank_figure(), html.P("There are no readings of this port in this range.", className="ct6-small")
-    is_import_below = shown.state.sign == "negative"
-    sign = "below zero is import" if is_import_below else "below zero is export"
-    words = [f"kWh of each hour, {sign}; the hours are those of {shown.device.timezone}."]
+        return blank_figure(), html.P(_("There are no readings of this port in this range."), className="ct6-small")
+    words = [
+        _("kWh of each hour, below zero is export; the hours are those of %(zone)s.") % {"zone": shown.device.timezone}
+    ]
     if np.isnan(heat.net_kwh).any():
-        words.append("Grey hours were not measured.")
+        words.append(_("Grey hours were not measured."))
     if start_ms > shown.start_ms:
-        words.append("Shown are the last 366 days of the range.")
-    return heat_figure(heat, _scheme(scheme), is_import_below=is_import_below), html.P(
-        " ".join(words), className="ct6-small"
-    )
+        words.append(_("Shown are the last 366 days of the range."))
+    return heat_figure(heat, _scheme(asked)), html.P(" ".join(words), className="ct6-small")
 
 
 # --- What is asked -----------------------------------------------------------------------------------------------
@@ -213,26 +241,26 @@ def _period(shown: Shown) -> Period:
     return Period(shown.start_ms, shown.end_ms, shown.zone)
 
 
-def _scheme(scheme: str | None) -> Scheme:
-    return "dark" if scheme == "dark" else "light"
+def _scheme(asked: Any) -> Scheme:
+    return "dark" if isinstance(asked, dict) and asked.get("scheme") == "dark" else "light"
 
 
 # --- Elements -----------------------------------------------------------------------------------------------------
 def _bars_note(shown: Shown, energies: Sequence[PortEnergy], incomplete: int) -> list[Element]:
     notes: list[Element] = []
     if not any(energy.covered_ms or energy.recovered_ms for energy in energies):
-        words = "This range is still to come." if shown.is_ahead else "There are no readings in this range."
+        words = _("This range is still to come.") if shown.is_ahead else _("There are no readings in this range.")
         notes.append(html.P(words, role="status"))
     coverage = energy_numbers.coverage_words(energies, compare.name_of(_period(shown)))
     if coverage is not None:
         notes.append(coverage)
     if incomplete:
-        notes.append(html.P("Hatched bars were measured in part only.", className="ct6-small"))
+        notes.append(html.P(_("Hatched bars were measured in part only."), className="ct6-small"))
     asked = shown.state.bucket
     used = bar_bucket(shown)
     if asked not in ("auto", used):
-        words = {"day": "Hours are shown of up to 62 days.", "month": "Days are shown of up to 3 years."}[used]
-        notes.append(html.P(words, className="ct6-small"))
+        too_fine = {"day": _("Hours are shown of up to 62 days."), "month": _("Days are shown of up to 3 years.")}
+        notes.append(html.P(too_fine[used], className="ct6-small"))
     return notes
 
 
@@ -241,11 +269,19 @@ def _uses(ports: Sequence[Port], roles: dict[int, str], energies: Sequence[PortE
     return [Use(port.label, port.number, used[port.pk]) for port in ports if port.pk in used]
 
 
+def _is_balanced(roles: dict[int, str], energies: Sequence[PortEnergy]) -> bool:
+    """Whether a port has a part in balances, or had one in the time that the energies are of."""
+    if any(role in BALANCED for role in roles.values()):
+        return True
+    return any(role in BALANCED for energy in energies for role, _part in energy.parts)
+
+
 def _comparison(lines: Sequence[energy_numbers.Compared], both: compare.Both) -> list[Element]:
     if not both.now_cut:
-        return [html.P("Nothing of this range is complete yet.", className="ct6-small")]
+        return [html.P(_("Nothing of this range is complete yet."), className="ct6-small")]
     if energy_numbers.measured_share(both.before_cut) in (None, 0.0):
-        return [html.P(f"There are no readings to compare with: {both.before_name}.", className="ct6-small")]
+        words = _("There are no readings to compare with: %(period)s.") % {"period": both.before_name}
+        return [html.P(words, className="ct6-small")]
     coverage = (
         energy_numbers.coverage_words(both.now_cut, both.now_name),
         energy_numbers.coverage_words(both.before_cut, both.before_name),

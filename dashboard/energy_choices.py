@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 import dash_mantine_components as dmc
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dashboard.app import Element, aria
 from dashboard.compare import StoredBucket
-from dashboard.energy_lines import heat_port, of_role
+from dashboard.energy_lines import heat_port, once_of_role
 from dashboard.state import Shown
 from devices.models import Port
 from readings.periods import HOUR_MS
@@ -19,7 +21,13 @@ HOURS_UP_TO_MS: Final = 62 * DAY_MS + HOUR_MS  # two long months, with the hour 
 DAYS_UP_TO_MS: Final = 3 * 366 * DAY_MS
 HOURS_BY_THEMSELVES_MS: Final = 3 * DAY_MS + HOUR_MS
 BALANCED: Final = ("grid", "solar", "battery")
-_BUCKETS: Final[dict[str, str]] = {"auto": "Auto", "hour": "Hour", "day": "Day", "month": "Month", "year": "Year"}
+_BUCKETS: Final = {
+    "auto": gettext_lazy("Auto"),
+    "hour": gettext_lazy("Hour"),
+    "day": gettext_lazy("Day"),
+    "month": gettext_lazy("Month"),
+    "year": gettext_lazy("Year"),
+}
 
 
 def bar_choices() -> list[Element]:
@@ -28,13 +36,13 @@ def bar_choices() -> list[Element]:
         value="auto",
         data=_buckets(0),
         className="ct6-one-of",
-        **aria(label="A bar per"),
+        **aria(label=_("A bar per")),
     )
-    return [bucket, _select("bars", "Bars of")]
+    return [bucket, _select("bars", _("Bars of"))]
 
 
 def heat_choices() -> list[Element]:
-    return [_select("heat", "Heat map of")]
+    return [_select("heat", _("Heat map of"))]
 
 
 def told(shown: Shown) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -42,9 +50,9 @@ def told(shown: Shown) -> Iterator[tuple[Any, dict[str, Any]]]:
     state, ports = shown.state, ports_of(shown)
     yield {"control": "bucket"}, {"value": state.bucket, "data": _buckets(shown.end_ms - shown.start_ms)}
     numbered = [_option(port, str(port.number)) for port in ports]
-    all_ports = {"value": "all", "label": "All ports"}
-    if of_role(ports, "grid"):
-        bars = [{"value": "auto", "label": "Grid (by role)"}, all_ports, *numbered]
+    all_ports = {"value": "all", "label": _("All ports")}
+    if once_of_role(ports, "grid"):
+        bars = [{"value": "auto", "label": _("Grid (by role)")}, all_ports, *numbered]
     else:
         bars = [{**all_ports, "value": "auto"}, *numbered]
     yield {"control": "bars"}, _chosen(state.bars, bars)
@@ -84,7 +92,8 @@ def ports_of(shown: Shown) -> list[Port]:
 def _buckets(length_ms: int) -> list[dict[str, Any]]:
     too_fine = {"hour": length_ms > HOURS_UP_TO_MS, "day": length_ms > DAYS_UP_TO_MS}
     return [
-        {"value": bucket, "label": words, "disabled": too_fine.get(bucket, False)} for bucket, words in _BUCKETS.items()
+        {"value": bucket, "label": str(words), "disabled": too_fine.get(bucket, False)}
+        for bucket, words in _BUCKETS.items()
     ]
 
 

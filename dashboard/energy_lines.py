@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from dashboard.compare import FloatArray, Period, Piece, counterparts, name_of
 from dashboard.energy_bars import BarLine
 from devices.models import Port
+from devices.port_past import eras_of
 from readings import periods
+from readings.balance import under_roles
 from readings.history import PortEnergy
 from readings.quantities import ENERGY_PER_KWH
 
@@ -21,6 +24,7 @@ class PortsOfLine:
     name: str
     colour_number: int | None
     port_ids: tuple[int, ...]
+    role: str | None = None  # only what they measured under this one
 
     def drawn(self, energies: Sequence[PortEnergy], pieces: Sequence[Piece]) -> BarLine:
         return BarLine(self.key, self.name, self.colour_number, *kwh_of(energies, self.port_ids, pieces))
@@ -29,13 +33,31 @@ class PortsOfLine:
 def bar_ports(ports: Sequence[Port], chosen_number: str) -> tuple[list[Port], list[PortsOfLine]]:
     """The ports to read, and the lines to draw of them."""
     chosen = [port for port in ports if str(port.number) == chosen_number]
-    grid = of_role(ports, "grid")
+    grid = once_of_role(ports, "grid")
     if chosen:
         return chosen, [PortsOfLine(f"port-{chosen[0].pk}", chosen[0].label, None, (chosen[0].pk,))]
     if grid and chosen_number != "all":
-        return grid, [PortsOfLine("grid", "Grid", None, tuple(port.pk for port in grid))]
+        return grid, [PortsOfLine("grid", _("Grid"), None, tuple(port.pk for port in grid), "grid")]
     lines = [PortsOfLine(f"port-{port.pk}", port.label, port.number, (port.pk,)) for port in ports]
     return list(ports), lines
+
+
+def of_lines(
+    lines: Sequence[PortsOfLine], ports: Sequence[Port], energies: Sequence[PortEnergy]
+) -> Sequence[PortEnergy]:
+    """What of the ports' energies belongs to the lines: all of it, or what was measured under their role."""
+    roles = {line.role for line in lines}
+    if roles == {None}:
+        return energies
+    of_ports = {port.pk: str(port.role) for port in ports}
+    return [energy for role, energy in under_roles(of_ports, energies) if role in roles]
+
+
+def once_of_role(ports: Sequence[Port], role: str) -> list[Port]:
+    """The ports that have this role, or had it before."""
+    eras = eras_of(ports)
+    had = {port_id for port_id, of_port in eras.items() if any(era.then.role == role for era in of_port)}
+    return [port for port in ports if port.role == role or port.pk in had]
 
 
 def of_role(ports: Sequence[Port], role: str) -> list[Port]:
@@ -79,7 +101,7 @@ def measured_of(energies: Sequence[PortEnergy], pieces: Sequence[Piece]) -> list
     ids = {energy.port_id for energy in energies}
     return [
         100 * measured / (measured + missing) if measured + missing else None
-        for _, _, measured, missing in _sums(energies, list(ids), pieces)
+        for _imported, _exported, measured, missing in _sums(energies, list(ids), pieces)
     ]
 
 

@@ -1,4 +1,7 @@
-"""What is plotted, as an Excel file: a sheet of the values, and one of what they are and how much energy that was."""
+"""What is plotted, as an Excel file: a sheet of the values, and one of what they are and how much energy that was.
+
+It is for people: its words follow the language of whoever asks.
+"""
 
 import io
 from collections.abc import Sequence
@@ -7,12 +10,15 @@ from datetime import datetime
 from typing import Any
 
 import xlsxwriter
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from dashboard.export import Table
-from dashboard.table import Row, coverage_of, percent, rows_of
+from dashboard.table import Row, coverage_of, rows_of
 from readings import history, periods
 from readings.history import PortEnergy
 
+_PERCENT = '0.0##" %"'  # a short gap is not rounded away
 _SECONDS, _MILLISECONDS = "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd hh:mm:ss.000"
 
 
@@ -22,8 +28,8 @@ def to_excel(table: Table) -> bytes:
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, options) as book:
         styles = _Styles(book)
-        _write_values(book.add_worksheet("Values"), table, styles)
-        _write_about(book.add_worksheet("About"), table, styles)
+        _write_values(book.add_worksheet(_("Values")), table, styles)
+        _write_about(book.add_worksheet(_("About")), table, styles)
     return file.getvalue()
 
 
@@ -31,6 +37,7 @@ class _Styles:
     def __init__(self, book: Any) -> None:
         self.head = book.add_format({"bold": True, "bottom": 1})
         self.bold = book.add_format({"bold": True})
+        self.percent = book.add_format({"num_format": _PERCENT})
         self.kwh = book.add_format({"num_format": "#,##0.000"})
         self.seconds = book.add_format({"num_format": _SECONDS})
         self.milliseconds = book.add_format({"num_format": _MILLISECONDS})
@@ -39,7 +46,7 @@ class _Styles:
 def _write_values(sheet: Any, table: Table, styles: _Styles) -> None:
     moments = [periods.to_datetime(ms, table.shown.zone) for ms in table.times.tolist()]
     offsets = _offsets(moments)
-    heads = ["Time", *(["UTC offset"] if offsets else []), *[column.name for column in table.columns]]
+    heads = [_("Time"), *([_("UTC offset")] if offsets else []), *[column.head for column in table.columns]]
     for number, head in enumerate(heads):
         sheet.write_string(0, number, head, styles.head)
     style = styles.milliseconds if (table.times % periods.SECOND_MS).any() else styles.seconds
@@ -69,17 +76,23 @@ def _write_about(sheet: Any, table: Table, styles: _Styles) -> None:
         sheet.write_string(row, 1, words)
     energies = _totals(table)
     top = len(facts) + 1
-    for number, head in enumerate(("Energy in kWh", "Net", "Import", "Export")):
+    for number, head in enumerate(
+        (_("Energy in kWh"), pgettext("energy", "Net"), pgettext("energy", "Import"), pgettext("energy", "Export"))
+    ):
         sheet.write_string(top, number, head, styles.head)
     rows = rows_of(table.ports, energies)
     for row, of_port in enumerate(rows, start=top + 1):
         _write_energy(sheet, row, of_port, styles)
     coverage = coverage_of(energies)
     if coverage is not None:
-        shares = (("Measured", coverage.measured), ("Recovered", coverage.recovered), ("Missing", coverage.missing))
+        shares = (
+            (_("Measured"), coverage.measured),
+            (_("Recovered"), coverage.recovered),
+            (_("Missing"), coverage.missing),
+        )
         for row, (name, share) in enumerate(shares, start=top + len(rows) + 2):
             sheet.write_string(row, 0, name, styles.bold)
-            sheet.write_string(row, 1, percent(share))
+            sheet.write_number(row, 1, share, styles.percent)
     sheet.set_column(0, 0, 24)
     sheet.set_column(1, 3, 28)
 
@@ -118,17 +131,17 @@ def _added(first: PortEnergy, second: PortEnergy) -> PortEnergy:
 def _facts(table: Table) -> list[tuple[str, str]]:
     shown, zone = table.shown, table.shown.zone
     facts = [
-        ("Device", str(shown.device)),
-        ("Assembly label", shown.device.assy),
-        ("Values", table.title),
-        ("Values from", periods.format_time(table.start_ms, zone)),
-        ("Values until", periods.format_time(table.end_ms, zone)),
-        ("Time zone", shown.device.timezone),
-        ("Resolution", table.resolution),
+        (_("Device"), str(shown.device)),
+        (_("Assembly label"), shown.device.assy),
+        (_("Values"), table.title),
+        (_("Values from"), periods.format_time(table.start_ms, zone)),
+        (_("Values until"), periods.format_time(table.end_ms, zone)),
+        (_("Time zone"), shown.device.timezone),
+        (_("Resolution"), table.resolution),
     ]
     if shown.state.view == "power" and shown.state.quantity.flips:
-        facts.append(("Import is", shown.state.sign))
+        facts.append((_("Import is"), _("negative") if shown.state.sign == "negative" else _("positive")))
     if (table.start_ms, table.end_ms) != (shown.start_ms, shown.end_ms):
-        facts += [("Energy from", periods.format_time(shown.start_ms, zone))]
-        facts += [("Energy until", periods.format_time(shown.end_ms, zone))]
+        facts += [(_("Energy from"), periods.format_time(shown.start_ms, zone))]
+        facts += [(_("Energy until"), periods.format_time(shown.end_ms, zone))]
     return facts

@@ -2,16 +2,21 @@
 
 import csv
 import io
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
+from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
 
 from dashboard import energy_choices, energy_lines
 from dashboard.compare import Period
 from dashboard.plot import USUAL_POINTS
+from dashboard.port_names import labels_of
 from dashboard.state import Shown, ports_of
 from devices.models import Port
 from readings import history, periods
@@ -24,19 +29,35 @@ _NO_TIMES: Final = np.empty(0, dtype=np.int64)
 # A spreadsheet that opens a CSV file takes cells that begin with one of these for formulas.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _ROW_WORDS: Final = {
-    "hour": "a row per hour",
-    "day": "a row per day",
-    "month": "a row per month",
-    "year": "a row per year",
+    "hour": gettext_lazy("a row per hour"),
+    "day": gettext_lazy("a row per day"),
+    "month": gettext_lazy("a row per month"),
+    "year": gettext_lazy("a row per year"),
 }
+_STEP_WORDS: Final = {
+    "second": gettext_lazy("second, a row for every %(step)s s"),
+    "minute": gettext_lazy("minute, a row for every %(step)s s"),
+    "hour": gettext_lazy("hour, a row for every %(step)s s"),
+    "day": gettext_lazy("day, a row for every %(step)s s"),
+}
+_ITSELF: Final = "%(name)s"
+_MINIMUM, _MAXIMUM = gettext_lazy("%(name)s minimum"), gettext_lazy("%(name)s maximum")
+_IMPORT, _EXPORT = gettext_lazy("%(name)s import"), gettext_lazy("%(name)s export")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Values under a name, NaN where there is none."""
+    """Values of something in a unit, NaN where there is none; ``side`` says what of it they are."""
 
-    name: str
+    name: str | Promise
+    side: str | Promise
+    unit: str
     values: NDArray[np.float64]
+
+    @property
+    def head(self) -> str:
+        """In the language that is active, e.g. ``Grid import (kWh)``."""
+        return _with_unit(str(self.side) % {"name": self.name}, self.unit)
 
     @property
     def cells(self) -> list[float | None]:
@@ -69,7 +90,8 @@ def table_of(shown: Shown) -> Table:
 
 def _lines(shown: Shown) -> Table:
     """In the quantity's unit. Where a point stands for several readings, their lowest and highest come with it."""
-    ports, quantity, asked = ports_of(shown.device), shown.state.quantity, shown.state.resolution
+    quantity, asked = shown.state.quantity, shown.state.resolution
+    ports = [port for port in ports_of(shown.device) if port.number not in shown.state.hidden]
     start_ms, end_ms = shown.view_ms
     series = history.series(
         ports if quantity.of == "port" else [shown.device],
@@ -81,15 +103,15 @@ def _lines(shown: Shown) -> Table:
         max_points=USUAL_POINTS if asked == "auto" else ROWS_AT_MOST,
     )
     times = np.unique(np.concatenate([line.times[np.isfinite(line.values)] for line in series.lines] or [_NO_TIMES]))
-    names: dict[int | None, str] = {None: quantity.label, **{port.pk: port.label for port in ports}}
+    labels = labels_of(ports, end_ms)
+    names: dict[int | None, Any] = {None: gettext_lazy(quantity.label), **{pk: labels[pk] for pk in labels}}
     columns = [
-        Column(_head(names[line.port_id], words, quantity.unit), _at(times, line.times, values))
+        Column(names[line.port_id], side, quantity.unit, _at(times, line.times, values))
         for line in series.lines
-        for words, values in _sides(shown, line, is_thinned=series.step_ms is not None)
+        for side, values in _sides(shown, line, is_thinned=series.step_ms is not None)
     ]
-    return Table(
-        shown, ports, _head(quantity.label, "", quantity.unit), _resolution(series), start_ms, end_ms, times, columns
-    )
+    title = _with_unit(_(quantity.label), quantity.unit)
+    return Table(shown, ports, title, _resolution(series), start_ms, end_ms, times, columns)
 
 
 def _bars(shown: Shown) -> Table:
@@ -98,37 +120,38 @@ def _bars(shown: Shown) -> Table:
     stored: history.EnergyBucket = "month" if bucket == "year" else bucket
     energies = history.energy(ports, shown.start_ms, shown.end_ms, stored, now_ms=shown.now_ms)
     columns = []
+    labels = labels_of(ports, shown.end_ms)
     is_measured = np.zeros(len(pieces), dtype=np.bool_)
     for port in ports:
         sides = energy_lines.kwh_of(energies, (port.pk,), pieces)
         is_measured |= np.isfinite(sides[0])
         columns += [
-            Column(_head(port.label, words, "kWh"), np.round(kwh, DIGITS))
-            for words, kwh in zip(("import", "export"), sides, strict=True)
+            Column(labels[port.pk], side, "kWh", np.round(kwh, DIGITS))
+            for side, kwh in zip((_IMPORT, _EXPORT), sides, strict=True)
         ]
     starts = np.array([start for start, _ in pieces], dtype=np.int64)
     return Table(
         shown,
         ports,
-        "Energy (kWh)",
-        _ROW_WORDS[bucket],
+        _with_unit(_("Energy"), "kWh"),
+        str(_ROW_WORDS[bucket]),
         shown.start_ms,
         shown.end_ms,
         starts[is_measured],
-        [Column(column.name, column.values[is_measured]) for column in columns],
+        [replace(column, values=column.values[is_measured]) for column in columns],
         energies,
     )
 
 
-def _head(name: str, words: str, unit: str) -> str:
-    return " ".join(filter(None, [name, words, unit and f"({unit})"]))
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name
 
 
-def _sides(shown: Shown, line: history.Line, *, is_thinned: bool) -> list[tuple[str, NDArray[np.float64]]]:
+def _sides(shown: Shown, line: history.Line, *, is_thinned: bool) -> list[tuple[str | Promise, NDArray[np.float64]]]:
     mean, low, high = line.values, line.minimum, line.maximum
     if shown.state.quantity.flips and shown.state.sign == "positive":
         mean, low, high = 0.0 - mean, 0.0 - high, 0.0 - low  # 0 stays 0, not -0
-    return [("", mean), ("minimum", low), ("maximum", high)] if is_thinned else [("", mean)]
+    return [(_ITSELF, mean), (_MINIMUM, low), (_MAXIMUM, high)] if is_thinned else [(_ITSELF, mean)]
 
 
 def _at(times: NDArray[np.int64], own: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,8 +163,8 @@ def _at(times: NDArray[np.int64], own: NDArray[np.int64], values: NDArray[np.flo
 
 def _resolution(series: history.Series) -> str:
     if series.step_ms is None:
-        return "readings as they came"
-    return f"{series.resolution}, a row for every {series.step_ms / 1000:g} s"
+        return _("readings as they came")
+    return str(_STEP_WORDS[series.resolution]) % {"step": f"{series.step_ms / 1000:g}"}
 
 
 def file_name(table: Table, ending: str) -> str:
@@ -159,7 +182,8 @@ def to_csv(table: Table) -> str:
     """Times as ISO 8601 with the offset of the device's zone; a value that is missing is an empty field."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["Time", *[_harmless(column.name) for column in table.columns]])
+    with translation.override("en"):  # programs read the file: its headings are the same whoever asks
+        writer.writerow(["Time", *[_harmless(column.head) for column in table.columns]])
     zone = table.shown.zone
     cells = [column.cells for column in table.columns]
     writer.writerows(

@@ -1,6 +1,7 @@
 """The links to the files of what is plotted. They carry the words of the page's address."""
 
 from dash import ClientsideFunction, Input, Output, html
+from django.utils.translation import gettext as _
 
 from dashboard.app import Element, app, aria
 
@@ -19,11 +20,12 @@ def links_of(place: str) -> Element:
     """The links, for one place of the page."""
     return html.Nav(
         [
-            "Save what is plotted: ",
+            _("Save what is plotted:"),
+            " ",
             html.A("CSV", id=f"export-csv-{place}"),
             " ",
             html.A("Excel", id=f"export-excel-{place}"),
         ],
         className="ct6-small ct6-export-links",
-        **aria(label="Files of what is plotted"),
+        **aria(label=_("Files of what is plotted")),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.outlines import Mask, Times, Values, band, beside, is_lonely, steps
-from dashboard.time_axis import Clock, Span, time_axis
+from dashboard.time_axis import Clock, Span, time_axis, value_at
 
 Scheme = Literal["light", "dark"]
 Figure = dict[str, Any]
@@ -43,11 +43,12 @@ GRID_POINTS_LIMIT = 20_000
 @dataclass(frozen=True, slots=True)
 class Trace:
     """A line: its times (epoch ms, ascending), values and extremes, NaN where there is a gap, and what of it was
-    recovered. Without ``low`` and ``high`` there is no band round it."""
+    recovered. Without ``low`` and ``high`` there is no band round it; ``port_number`` is None where it is
+    the line of a unit."""
 
     key: str
     name: str
-    colour_number: int
+    port_number: int | None
     times: Times
     values: Values
     low: Values | None = None
@@ -70,9 +71,9 @@ class Drawing:
 
     ``span`` is the range, ``view`` the part of it that is in view. ``step_ms`` is the distance of the buckets, None
     where times are not regular; ``is_stepped`` draws a value level over its bucket. ``low`` and ``high`` bound the
-    values drawn: ``zoom_y`` as the user's zoom, ``limits`` as the axis that a double click goes back to. ``zoom`` and
-    ``choice`` name what the zoom and the choice of traces belong to: both survive new data for as long as their name
-    stays the same.
+    values drawn: ``zoom_y`` as the user's zoom, ``limits`` as the axis that a double click goes back to. ``zoom`` names
+    what the zoom belongs to: it survives new data for as long as the name stays the same. After ``pace_ms`` the
+    drawing is worth reading anew; None if it never is.
     """
 
     measure: Measure
@@ -81,10 +82,10 @@ class Drawing:
     scheme: Scheme
     step_ms: int | None
     zoom: str
-    choice: str
     is_stepped: bool = False
     limits: tuple[float | None, float | None] = (None, None)
     zoom_y: tuple[float, float] | None = None
+    pace_ms: int | None = None
 
 
 def colour_slot(number: int) -> int:
@@ -100,6 +101,8 @@ def line_figure(traces: Sequence[Trace], drawing: Drawing) -> Figure:
     """Lines over time, as plotly.js takes them, bands behind them."""
     clock = Clock.of(drawing.view)
     layout = _layout(drawing, clock)
+    if not any(trace.port_number for trace in traces):
+        layout["legend"] |= {"itemclick": False, "itemdoubleclick": False}  # the only line
     if not any(len(trace.times) for trace in traces):
         axis = layout["xaxis"]  # which has nothing to range by
         axis |= {"range": axis.get("range", axis["autorangeoptions"]["include"]), "autorange": False}
@@ -149,8 +152,8 @@ def _lines(trace: Trace, drawing: Drawing, clock: Clock) -> Iterator[Figure]:
     values = np.where(around, trace.values, np.nan)
     yield {
         **_stroke(trace.times, values, drawing, clock),
+        **_belonging(trace),
         "uid": f"{trace.key}-recovered",
-        "legendgroup": trace.key,
         "line": _shape(drawing) | {"color": INK[drawing.scheme]["card"], "width": 2.4, "dash": "3px,4px"},
         "hoverinfo": "skip",
         "showlegend": False,
@@ -161,17 +164,23 @@ def _line(trace: Trace, drawing: Drawing, clock: Clock) -> Figure:
     value = f"%{{y:,.{drawing.measure.decimals}f}} {drawing.measure.unit}".rstrip()
     line: Figure = {
         **_stroke(trace.times, trace.values, drawing, clock),
+        **_belonging(trace),
         "uid": trace.key,
-        "legendgroup": trace.key,
         "name": escape(trace.name, quote=False),  # plotly reads tags in names
-        "line": _shape(drawing) | {"color": colour_of(trace.colour_number, drawing.scheme), "width": 1.8},
+        "line": _shape(drawing) | {"color": colour_of(trace.port_number or 1, drawing.scheme), "width": 1.8},
         "hovertemplate": value,
     }
     if clock.is_named:
         told, _ = _points(clock.told(trace.times), trace.values, drawing, clock)
         line["text"] = [clock.named(int(ms)) for ms in told - clock.offsets_ms[0]]
-        line["hovertemplate"] = f"{value} at %{{text}}"
+        line["hovertemplate"] = value_at(value, "%{text}")
     return line
+
+
+def _belonging(trace: Trace) -> Figure:
+    """What goes together in the legend. The number tells the browser which lines the address leaves out."""
+    number = {} if trace.port_number is None else {"meta": {"port": trace.port_number}}
+    return {"legendgroup": trace.key, **number}
 
 
 def _shape(drawing: Drawing) -> Figure:
@@ -225,12 +234,12 @@ def _band(trace: Trace, drawing: Drawing, clock: Clock) -> Figure:
     low, high = (np.empty(0) if extreme is None else extreme for extreme in (trace.low, trace.high))
     told = clock.told(trace.times)
     x, y = band(told, low, high, drawing.step_ms if drawing.is_stepped else None)
-    colour = colour_of(trace.colour_number, drawing.scheme)
+    colour = colour_of(trace.port_number or 1, drawing.scheme)
     return {
         "type": "scatter",
         "mode": "lines",
+        **_belonging(trace),
         "uid": f"{trace.key}-band",
-        "legendgroup": trace.key,
         "x": packed(x, "f8"),
         "y": packed(y, "f4"),
         "fill": "toself",
@@ -245,7 +254,7 @@ def _layout(drawing: Drawing, clock: Clock) -> Figure:
     ink = INK[drawing.scheme]
     return {
         "uirevision": drawing.zoom,
-        "meta": {"clocks": clock.for_browser()},
+        "meta": {"clocks": clock.for_browser(), "pace": drawing.pace_ms},
         "hovermode": "x unified",
         "hoverdistance": 40,
         "dragmode": "zoom",
@@ -255,7 +264,7 @@ def _layout(drawing: Drawing, clock: Clock) -> Figure:
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
         "legend": {
             "orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "groupclick": "togglegroup",
-            "uirevision": drawing.choice, "font": {"size": 14}, "itemwidth": 30,
+            "font": {"size": 14}, "itemwidth": 30,
         },
         "showlegend": True,
         "hoverlabel": {"bgcolor": ink["box"], "bordercolor": ink["edge"], "font": {"color": ink["text"], "size": 13}},

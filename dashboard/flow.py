@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dashboard.figures import FONT, INK, Figure, Scheme, colour_of
+from dashboard.numbers import numbered
 from dashboard.palette import colour_of_place, faded
 from readings.balance import Balance
 from readings.quantities import ENERGY_PER_KWH, ENERGY_PER_WH
@@ -45,9 +50,19 @@ class _Node:
     colour: str
 
 
-HOME, REST = "Home", "Everything else"
-GRID_IN, GRID_OUT, SOLAR = "From the grid", "To the grid", "Solar"
-BATTERY_OUT, BATTERY_IN = "From the battery", "Into the battery"
+HOME, REST, SOLAR = "home", "rest", "solar"
+GRID_IN, GRID_OUT = "grid_in", "grid_out"
+BATTERY_OUT, BATTERY_IN = "battery_out", "battery_in"
+_NAMES: Final = {
+    GRID_IN: _("From the grid"),
+    SOLAR: _("Solar"),
+    BATTERY_OUT: _("From the battery"),
+    HOME: pgettext_lazy("energy", "Home"),
+    GRID_OUT: _("To the grid"),
+    BATTERY_IN: _("Into the battery"),
+    REST: _("Everything else"),
+}
+_COLOURED_AS: Final = {BATTERY_OUT: "battery", BATTERY_IN: "battery", REST: "home"}
 
 
 def flows_to_draw(balance: Balance, uses: Sequence[Use]) -> list[Flow]:
@@ -76,11 +91,15 @@ def are_counted_twice(balance: Balance, uses: Sequence[Use]) -> bool:
 
 
 def flow_figure(streams: Sequence[Flow], uses: Sequence[Use], scheme: Scheme) -> Figure:
-    """Bands as wide as their kWh, from the sources on the left to what used them on the right."""
+    """Bands as wide as their kWh, from the sources on the left to what used them on the right.
+
+    ``energies`` are those of the nodes, for the browser to write them in its own locale (static/dashboard/energy.js).
+    """
     nodes = _nodes(streams, uses, scheme)
     places = {node.key: place for place, node in enumerate(nodes)}
     names = {node.key: node.name for node in nodes}
     ink = INK[scheme]
+    energies = [_energy(node, streams) for node in nodes]
     share = 0.36 if scheme == "light" else 0.3  # the names are read on top of it
     return {
         "data": [
@@ -91,9 +110,12 @@ def flow_figure(streams: Sequence[Flow], uses: Sequence[Use], scheme: Scheme) ->
                 "valuesuffix": " kWh",
                 "textfont": {"color": ink["strong"], "size": 13, "shadow": "none", "family": FONT},
                 "node": {
-                    "label": [_label(node, streams) for node in nodes],
+                    "label": [
+                        f"{node.name}<br>{energy['children']}" for node, energy in zip(nodes, energies, strict=True)
+                    ],
+                    "customdata": [node.name for node in nodes],
                     "color": [node.colour for node in nodes],
-                    "pad": 22,
+                    "pad": 32,
                     "thickness": 14,
                     "line": {"width": 0},
                     "hovertemplate": "%{label}<extra></extra>",
@@ -108,6 +130,7 @@ def flow_figure(streams: Sequence[Flow], uses: Sequence[Use], scheme: Scheme) ->
                 },
             }
         ],
+        "energies": energies,
         "layout": {
             "paper_bgcolor": "rgba(0,0,0,0)",
             "font": {"family": FONT, "size": 13, "color": ink["text"]},
@@ -119,17 +142,13 @@ def flow_figure(streams: Sequence[Flow], uses: Sequence[Use], scheme: Scheme) ->
 
 
 def _nodes(streams: Sequence[Flow], uses: Sequence[Use], scheme: Scheme) -> list[_Node]:
-    fixed = {
-        GRID_IN: "grid_in", SOLAR: "solar", BATTERY_OUT: "battery", HOME: "home",
-        GRID_OUT: "grid_out", BATTERY_IN: "battery", REST: "home",
-    }  # fmt: skip
-    nodes = [_Node(name, name, colour_of_place(place, scheme)) for name, place in fixed.items()]
+    nodes = [_Node(key, str(name), colour_of_place(_COLOURED_AS.get(key, key), scheme)) for key, name in _NAMES.items()]
     nodes += [_Node(use.key, escape(use.name, quote=False), colour_of(use.number, scheme)) for use in uses]
     drawn = {key for stream in streams for key in (stream.source, stream.target)}
     return [node for node in nodes if node.key in drawn]
 
 
-def _label(node: _Node, streams: Sequence[Flow]) -> str:
+def _energy(node: _Node, streams: Sequence[Flow]) -> dict[str, Any]:
     into = sum(stream.energy for stream in streams if stream.target == node.key)
     out = sum(stream.energy for stream in streams if stream.source == node.key)
-    return f"{node.name}<br>{max(into, out) / ENERGY_PER_KWH:,.1f} kWh"
+    return numbered("{energy} kWh", energy=(max(into, out) / ENERGY_PER_KWH, 1))

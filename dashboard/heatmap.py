@@ -11,6 +11,8 @@ from itertools import dropwhile
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from numpy.typing import NDArray
 
 from dashboard.figures import FONT, INK, Figure, Scheme, packed
@@ -54,11 +56,10 @@ def _is_before_the_first_reading(energy: PortEnergy) -> bool:
     return not (energy.covered_ms or energy.recovered_ms or energy.missing_ms)
 
 
-def heat_figure(heat: HeatMap, scheme: Scheme, *, is_import_below: bool) -> Figure:
+def heat_figure(heat: HeatMap, scheme: Scheme) -> Figure:
     """The hours from top to bottom, the days from left to right; import and export in their own colours."""
     ink = INK[scheme]
-    values = -heat.net_kwh if is_import_below else heat.net_kwh
-    low, high = (IMPORT[scheme], EXPORT[scheme]) if is_import_below else (EXPORT[scheme], IMPORT[scheme])
+    values = heat.net_kwh
     most = float(np.nanmax(np.abs(values))) or 1.0
     shape = f"{values.shape[0]}, {values.shape[1]}"
     return {
@@ -73,12 +74,12 @@ def heat_figure(heat: HeatMap, scheme: Scheme, *, is_import_below: bool) -> Figu
                 "customdata": {**packed(heat.measured, "u1"), "shape": shape},
                 "zmin": -most,
                 "zmax": most,
-                "colorscale": [[0, low], [0.5, ink["card"]], [1, high]],
+                "colorscale": [[0, EXPORT[scheme]], [0.5, ink["card"]], [1, IMPORT[scheme]]],
                 "colorbar": {"title": {"text": "kWh"}, "thickness": 12, "outlinewidth": 0, "ticks": ""},
                 "hoverongaps": False,
                 "xgap": 1 if values.shape[1] <= 62 else 0,
                 "ygap": 1 if values.shape[1] <= 62 else 0,
-                "hovertemplate": "%{x|%a %-d %b %Y}, %{y}:00<br>%{z:.3f} kWh, %{customdata} % measured<extra></extra>",
+                "hovertemplate": f"{_hover()}<extra></extra>",
             }
         ],
         "layout": {
@@ -92,7 +93,8 @@ def heat_figure(heat: HeatMap, scheme: Scheme, *, is_import_below: bool) -> Figu
             "xaxis": {
                 "type": "date", "automargin": True, "showgrid": False, "fixedrange": True, "ticklabelmode": "instant",
                 "tickformatstops": [
-                    {"dtickrange": [None, "M1"], "value": "%-d %b"}, {"dtickrange": ["M1", None], "value": "%b %Y"},
+                    {"dtickrange": [None, "M1"], "value": pgettext("d3 time format", "%-d %b")},
+                    {"dtickrange": ["M1", None], "value": pgettext("d3 time format", "%b %Y")},
                 ],
                 **({"dtick": 24 * periods.HOUR_MS} if values.shape[1] <= 8 else {}),
             },
@@ -103,3 +105,13 @@ def heat_figure(heat: HeatMap, scheme: Scheme, *, is_import_below: bool) -> Figu
             },
         },
     }  # fmt: skip
+
+
+def _hover() -> str:
+    day = pgettext("d3 time format", "%a %-d %b %Y")
+    return _("%(day)s, %(hour)s<br>%(energy)s kWh, %(share)s %% measured") % {
+        "day": f"%{{x|{day}}}",
+        "hour": "%{y}:00",
+        "energy": "%{z:,.3f}",
+        "share": "%{customdata}",
+    }

@@ -5,8 +5,9 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, dcc, html
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
-from dashboard import controls, energy, export_links, live, peak, plot, table, tiles, welcome
+from dashboard import controls, energy, export_links, live, pace, peak, plot, table, tiles, welcome
 from dashboard.app import Element, app, aria
 
 THEME = {
@@ -42,10 +43,22 @@ def page() -> Element:
 
 def _memory() -> list[Element]:
     """What the browser remembers between callbacks. The address alone says what is shown."""
-    stores = ("scheme", "room", "defaults", "told", "last-shown", "look", "roll-call", "stamp")
+    stores = (
+        "scheme",
+        "room",
+        "defaults",
+        "told",
+        "last-shown",
+        "look",
+        "roll-call",
+        "seen",
+        "passed-on",
+        "stamp",
+        "plot-stamp",
+    )
     return [
         dcc.Location(id="url", refresh="callback-nav"),
-        dcc.Interval(id="look-clock", interval=live.LOOK_EVERY_MS),
+        dcc.Interval(id="look-clock", interval=pace.LOOK_EVERY_MS),
         dcc.Interval(id="roll-call-clock", interval=live.ROLL_CALL_EVERY_MS),
         *[dcc.Store(id=name) for name in stores],
     ]
@@ -62,8 +75,10 @@ def _frame() -> list[Element]:
                 html.Div([controls.range_controls(), live.freshness_place()], className="ct6-bar"),
                 html.Div(
                     [
-                        _card("plot", "Plot", controls.plot_controls(), plot.drawing(), export_links.links_of("plot")),
-                        _card("table", "Energy in kWh", table.table_place(), peak.peak_place()),
+                        _card(
+                            "plot", _("Plot"), controls.plot_controls(), plot.drawing(), export_links.links_of("plot")
+                        ),
+                        _card("table", _("Energy in kWh"), table.table_place(), peak.peak_place()),
                     ],
                     id="power-page",
                     className="ct6-grid",

@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 
 from dash import ClientsideFunction, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from dashboard.app import Element, app, callback
 from dashboard.state import Shown, current_ms, shown_to
@@ -14,7 +17,6 @@ from devices.querysets import silence_limit
 from readings import periods
 from readings.models import DeviceReading
 
-LOOK_EVERY_MS = 2_000
 ROLL_CALL_EVERY_MS = 15_000
 
 
@@ -29,12 +31,21 @@ app.clientside_callback(
 )
 
 
+# Not by outputs: graph and table follow the address by themselves, and would have to wait for what was seen.
+app.clientside_callback(
+    ClientsideFunction("plot", "passOn"),
+    Output("passed-on", "data"),
+    Input("seen", "data"),
+    State("url", "search"),
+)
+
+
 @callback(
-    Output("stamp", "data"),
+    Output("seen", "data"),
     Output("freshness", "children"),
     Input("url", "search"),
     Input("look", "data"),
-    State("stamp", "data"),
+    State("seen", "data"),
 )
 def look(search: str | None, look: int | None, stamp: list[Any] | None, user: Any) -> Any:
     """The stamp of what is stored: graph and table are drawn anew when it changes, and only then."""
@@ -50,8 +61,8 @@ def look(search: str | None, look: int | None, stamp: list[Any] | None, user: An
 
 
 def stamp_of(shown: Shown) -> list[Any]:
-    """First what tells how fresh the data is; then what changes with every new reading of a span that is not over yet,
-    and once a minute, so that a gap grows too."""
+    """First what tells how fresh the data is, then the range; then what changes with every new reading of a span that
+    is not over yet, and once a minute, so that a gap grows too."""
     fresh = [shown.device.pk, shown.device.timezone, silence(shown.device, shown.now_ms)]
     stamp: list[Any] = [fresh, shown.start_ms, shown.end_ms]
     if shown.is_live:
@@ -73,25 +84,25 @@ def silence(device: Device, now_ms: int) -> str | None:
     """Since when there is no data, in words; None where it comes in."""
     data_ms = newest_data_ms(device)
     if data_ms is None:
-        return "No data yet"
+        return _("No data yet")
     if now_ms - data_ms <= silence_limit() // timedelta(milliseconds=1):
         return None
-    return f"No data since {moment(data_ms, ZoneInfo(device.timezone), now_ms)}"
+    return _("No data since %(when)s") % {"when": moment(data_ms, ZoneInfo(device.timezone), now_ms)}
 
 
 def freshness(shown: Shown) -> list[Element]:
     """Which clocks the page goes by, and how fresh the device's data is, in words and colour."""
-    zone = html.Span(shown.device.timezone, title="Times and days are those of this time zone.")
+    zone = html.Span(shown.device.timezone, title=_("Times and days are those of this time zone."))
     silent = silence(shown.device, shown.now_ms)
     look = "ct6-live" if silent is None else "ct6-silent"
-    return [zone, html.Span(silent or "Live", className=f"ct6-pill {look}", role="status")]
+    return [zone, html.Span(silent or _("Live"), className=f"ct6-pill {look}", role="status")]
 
 
 def tab_label(device: Device, now_ms: int) -> list[Element]:
     """What a device's tab says: its name, and since when it is silent."""
     label: list[Element] = [str(device)]
     if device.demo:
-        label.append(html.Span("demo", className="ct6-demo"))
+        label.append(html.Span(_("demo"), className="ct6-demo"))
     silent = silence(device, now_ms) if device.last_answer else None  # one without gets a notice
     if silent is not None:
         label.append(html.Span(silent, className="ct6-tab-silent"))
@@ -101,6 +112,8 @@ def tab_label(device: Device, now_ms: int) -> list[Element]:
 def moment(ms: int, zone: ZoneInfo, now_ms: int) -> str:
     """An instant on the clocks of a zone: the time alone where it is of today."""
     local = periods.to_datetime(ms, zone)
+    time = date_format(local, "H:i")
     if local.date() == periods.local_date(now_ms, zone):
-        return f"{local:%H:%M}"
-    return f"{local:%H:%M} on {local.day} {local:%B %Y}"
+        return time
+    said = {"time": time, "date": date_format(local, pgettext("date format of Django", "j F Y"))}
+    return pgettext("a moment, after “since” or “at”", "%(time)s on %(date)s") % said

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
 
@@ -12,10 +13,13 @@ class WallDisplay(models.Model):
     Only the hash of its secret part is stored: the link is shown once, when it is made.
     """
 
-    name = models.CharField(max_length=64, help_text="Where it hangs, e.g. Kitchen.")
+    name = models.CharField(_("name"), max_length=64, help_text=_("Where it hangs, e.g. Kitchen."))
     digest = models.CharField(max_length=64, unique=True, editable=False)
     devices = models.ManyToManyField(
-        Device, related_name="wall_displays", help_text="What it shows, to everybody who has the link."
+        Device,
+        verbose_name=_("devices"),
+        related_name="wall_displays",
+        help_text=_("What it shows, to everybody who has the link."),
     )
     who = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -23,15 +27,16 @@ class WallDisplay(models.Model):
         blank=True,
         editable=False,
         on_delete=models.SET_NULL,
-        verbose_name="made by",
+        verbose_name=_("made by"),
     )
-    made = models.DateTimeField(auto_now_add=True)
-    last_used = models.DateTimeField(null=True, blank=True, editable=False)
-    revoked = models.DateTimeField(null=True, blank=True, editable=False)
+    made = models.DateTimeField(_("made"), auto_now_add=True)
+    last_used = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    revoked = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["name", "pk"]
-        verbose_name = "wall display"
+        verbose_name = _("wall display")
+        verbose_name_plural = _("wall displays")
 
     def __str__(self) -> str:
         return self.name

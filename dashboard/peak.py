@@ -3,8 +3,12 @@
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Input, Output, dcc, html
+from dash import ClientsideFunction, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from dashboard.app import Element, app, callback
 from dashboard.choices import address_of, one_of
@@ -14,7 +18,11 @@ from devices.models import Port
 from readings import history, periods
 from readings.history import PeakDay, PeakOf
 
-_WORDS: dict[str, str] = {"import": "Import", "export": "Export", "net": "Net"}
+_WORDS: dict[str, str | Promise] = {
+    "import": pgettext_lazy("energy", "Import"),
+    "export": pgettext_lazy("energy", "Export"),
+    "net": pgettext_lazy("energy", "Net"),
+}
 
 
 def peak_place() -> Element:
@@ -24,18 +32,19 @@ def peak_place() -> Element:
                 [
                     dmc.Select(
                         id={"control": "peak"},
-                        label="Peak day of",
-                        placeholder="a port",
+                        label=gettext("Peak day of"),
+                        placeholder=gettext("a port"),
                         data=[],
                         clearable=True,
                         className="ct6-peak-port",
                     ),
-                    one_of("peakof", UNSAID["peakof"], _WORDS, "Peak of"),
+                    one_of("peakof", UNSAID["peakof"], _WORDS, gettext("Peak of")),
                 ],
                 className="ct6-peak-question",
             ),
             html.Div(id="peak"),
             dcc.Store(id="peak-told"),
+            dcc.Store(id="peak-asked"),
         ],
         className="ct6-peak",
     )
@@ -45,15 +54,28 @@ app.clientside_callback(
     ClientsideFunction("plot", "inOwnLocale"), Output("peak", "children"), Input("peak-told", "data")
 )
 
-_MOST: dict[PeakOf, str] = {
-    "import": "Most was imported, {energy} kWh, on",
-    "export": "Most was exported, {energy} kWh, on",
-    "net": "The net was highest, {energy} kWh, on",
+_MOST: dict[PeakOf, Promise] = {
+    "import": _("Most was imported, {energy} kWh, on {day}"),
+    "export": _("Most was exported, {energy} kWh, on {day}"),
+    "net": _("The net was highest, {energy} kWh, on {day}"),
+}
+_NOTHING: dict[str, Promise] = {
+    "import": _("Nothing was imported on any complete day of this range."),
+    "export": _("Nothing was exported on any complete day of this range."),
 }
 
 
-@callback(Output("peak-told", "data"), Input("url", "search"))
-def find(search: str | None, user: Any) -> Any:
+# Only where a port is chosen, or was.
+app.clientside_callback(
+    ClientsideFunction("plot", "peakAsked"),
+    Output("peak-asked", "data"),
+    Input("url", "search"),
+    State("peak-asked", "data"),
+)
+
+
+@callback(Output("peak-told", "data"), Input("peak-asked", "data"), State("url", "search"))
+def find(asked: str | None, search: str | None, user: Any) -> Any:
     shown = shown_to(user, search, current_ms())
     if shown is None or shown.state.view != "power":
         raise PreventUpdate
@@ -69,20 +91,24 @@ def _answer(shown: Shown, ports: list[Port]) -> list[Element]:
     if not shown.is_backwards:
         found = history.peak_day(port, shown.start_ms, shown.end_ms, now_ms=shown.now_ms, of=of)
     if found is None:
-        return [html.P("No day of this range is over and was measured completely.", role="status")]
+        return [html.P(gettext("No day of this range is over and was measured completely."), role="status")]
+    if found.energy == 0 and of in _NOTHING:
+        return [html.P(str(_NOTHING[of]), role="status")]
     day = periods.local_date(found.day_start_ms, shown.zone)
-    link = dcc.Link(f"{day:%A} {day.day} {day:%B %Y}", href=address_of(shown.state.on(day)))
-    most = html.Span(**numbered(_MOST[of], energy=(found.kwh, 2)))
+    words = date_format(day, pgettext("date format of Django", "l j F Y"))
+    link = dcc.Link(words, href=address_of(shown.state.on(day)))
+    before, _day, after = str(_MOST[of]).partition("{day}")
+    most = [html.Span(**numbered(part, energy=(found.kwh, 2))) for part in (before, after)]
     compared = html.Span(**_compared(found), className="ct6-small")
-    return [html.P([most, " ", link], role="status"), html.P(compared, className="ct6-small")]
+    return [html.P([most[0], link, most[1]], role="status"), html.P(compared, className="ct6-small")]
 
 
 def _compared(found: PeakDay) -> dict[str, Any]:
     numbers = {"complete": (found.complete_days, 0), "left_out": (found.left_out_days, 0)}
     if found.left_out_days == 0:
-        words = "The only day." if found.complete_days == 1 else "Of {complete} days, all of them complete."
+        words = ngettext("The only day.", "Of {complete} days, all of them complete.", found.complete_days)
     elif found.complete_days == 1:
-        words = "The only complete day; {left_out} left out as incomplete."
+        words = gettext("The only complete day; {left_out} left out as incomplete.")
     else:
-        words = "Of {complete} complete days; {left_out} left out as incomplete."
+        words = gettext("Of {complete} complete days; {left_out} left out as incomplete.")
     return numbered(words, **numbers)

@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 from dash import ClientsideFunction, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
+from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext_lazy, pgettext
+from django.utils.translation import gettext as _
 
 from dashboard.app import Element, app, callback
 from dashboard.choices import address_of
@@ -22,6 +26,8 @@ from dashboard.figures import (
 )
 from dashboard.live import newest_reading_ms
 from dashboard.numbers import numbered
+from dashboard.pace import pace_ms
+from dashboard.port_names import labels_of
 from dashboard.state import Shown, current_ms, ports_of, shown_to
 from dashboard.time_axis import Span
 from devices.models import Port
@@ -55,6 +61,7 @@ def _graph() -> Element:
         figure=blank_figure(),
         responsive=True,
         config={
+            "locale": get_language() or "en",
             "displaylogo": False,
             "doubleClick": "autosize",
             "modeBarButtonsToRemove": ["select2d", "lasso2d", "resetScale2d"],
@@ -85,6 +92,10 @@ app.clientside_callback(
 )
 
 
+# The stamp, but no oftener than the drawing on the page is worth reading anew.
+app.clientside_callback(ClientsideFunction("plot", "pace"), Output("plot-stamp", "data"), Input("stamp", "data"))
+
+
 app.clientside_callback(
     ClientsideFunction("plot", "inOwnLocale"), Output("plot-read", "children"), Input("plot-told", "data")
 )
@@ -104,11 +115,11 @@ class Plotted:
     Output("plot-note", "children"),
     Output("plot-told", "data"),
     Input("url", "search"),
-    Input("stamp", "data"),
+    Input("plot-stamp", "data"),
     Input("scheme", "data"),
     State("room", "data"),
 )
-def draw(search: str | None, stamp: list[Any] | None, scheme: str | None, room: Any, user: Any) -> Any:
+def draw(search: str | None, plot_stamp: Any, scheme: str | None, room: Any, user: Any) -> Any:
     shown = shown_to(user, search, current_ms())
     if shown is None or shown.state.view != "power":
         raise PreventUpdate
@@ -150,7 +161,6 @@ def read(shown: Shown, max_points: int) -> Plotted:
 def plot_figure(shown: Shown, plotted: Plotted, scheme: Scheme) -> Figure:
     state, series = shown.state, plotted.series
     zoom = state.zoom
-    choice = str(shown.device.pk) if state.quantity.of == "port" else f"{shown.device.pk} unit"
     drawing = Drawing(
         measure=measure_of(state.quantity, is_positive=state.sign == "positive"),
         span=Span(shown.start_ms, shown.end_ms, shown.zone),
@@ -158,19 +168,30 @@ def plot_figure(shown: Shown, plotted: Plotted, scheme: Scheme) -> Figure:
         scheme=scheme,
         step_ms=series.step_ms,
         zoom=f"{shown.device.pk} {shown.start_ms} {shown.end_ms} {state.quantity_name} {state.sign} {zoom}",
-        choice=choice,
         is_stepped=series.resolution in ("hour", "day"),
         limits=_in_order(state.ymin, state.ymax),
         zoom_y=None if zoom is None or zoom.low is None or zoom.high is None else (zoom.low, zoom.high),
+        pace_ms=_pace_of(series) if shown.view_ms[0] <= shown.now_ms < shown.view_ms[1] else None,
     )
     return line_figure(_traces(shown, plotted), drawing)
 
 
+def _pace_of(series: Series) -> int:
+    period_ms = 1000 * settings.CT6_PERIOD
+    return pace_ms(
+        points=sum(len(line.times) for line in series.lines),
+        step_ms=series.step_ms or period_ms,
+        source_ms=period_ms if series.resolution == "second" else _STEPS_MS[series.resolution],
+    )
+
+
 def measure_of(quantity: Quantity, *, is_positive: bool) -> Measure:
-    _, unit, digits = _DRAWN[quantity.name]
-    title = f"{quantity.label}, {unit}" if unit else quantity.label
+    unit, digits = _DRAWN[quantity.name][1:]
+    name = _(quantity.label)
+    title = f"{name}, {unit}" if unit else name
     if quantity.flips:
-        title += "  (import above zero)" if is_positive else "  (import below zero)"
+        above, below = _("%(quantity)s  (import above zero)"), _("%(quantity)s  (import below zero)")
+        title = (above if is_positive else below) % {"quantity": title}
     return Measure(unit, digits, title)
 
 
@@ -178,12 +199,12 @@ def what_was_read(shown: Shown, plotted: Plotted) -> list[Element]:
     """How long the last read took, how many points of what came of it, and how they are to be read."""
     series = plotted.series
     points = max((int(np.isfinite(line.values).sum()) for line in series.lines), default=0)
-    sentence, step = _points_of(series)
+    sentence, step = _points_of(series, points)
     said = [html.Span(**numbered(sentence, seconds=(plotted.took_s, 2), points=(points, 0), step=(step, 0)))]
     if has_bands(shown, series) and any(_spreads(line) for line in series.lines):
-        said.append(html.Span("Bands reach from the lowest to the highest reading."))
+        said.append(html.Span(_("Bands reach from the lowest to the highest reading.")))
     if any(line.recovered.any() for line in series.lines):
-        said.append(html.Span("Dashed pieces were recovered."))
+        said.append(html.Span(_("Dashed pieces were recovered.")))
     return said
 
 
@@ -197,39 +218,63 @@ def has_bands(shown: Shown, series: Series) -> bool:
 
 _STEPS_MS = {"minute": periods.MINUTE_MS, "hour": periods.HOUR_MS, "day": 24 * periods.HOUR_MS}
 # Whole sentences, as other languages put them together in other ways.
+_READINGS = ngettext_lazy("Read in {seconds} s, {points} reading.", "Read in {seconds} s, {points} readings.")
 _ONE_STEP = {
-    periods.SECOND_MS: "Read in {seconds} s, {points} points of a second.",
-    periods.MINUTE_MS: "Read in {seconds} s, {points} points of a minute.",
-    periods.HOUR_MS: "Read in {seconds} s, {points} points of an hour.",
-    24 * periods.HOUR_MS: "Read in {seconds} s, {points} points of a day.",
+    periods.SECOND_MS: ngettext_lazy(
+        "Read in {seconds} s, {points} point of a second.", "Read in {seconds} s, {points} points of a second."
+    ),
+    periods.MINUTE_MS: ngettext_lazy(
+        "Read in {seconds} s, {points} point of a minute.", "Read in {seconds} s, {points} points of a minute."
+    ),
+    periods.HOUR_MS: ngettext_lazy(
+        "Read in {seconds} s, {points} point of an hour.", "Read in {seconds} s, {points} points of an hour."
+    ),
+    24 * periods.HOUR_MS: ngettext_lazy(
+        "Read in {seconds} s, {points} point of a day.", "Read in {seconds} s, {points} points of a day."
+    ),
 }
-_STEPS = (
-    (24 * periods.HOUR_MS, "Read in {seconds} s, {points} points of {step} days each."),
-    (periods.HOUR_MS, "Read in {seconds} s, {points} points of {step} hours each."),
-    (periods.MINUTE_MS, "Read in {seconds} s, {points} points of {step} minutes each."),
-    (periods.SECOND_MS, "Read in {seconds} s, {points} points of {step} seconds each."),
-)
+_STEPS = {
+    24 * periods.HOUR_MS: ngettext_lazy(
+        "Read in {seconds} s, {points} point of {step} days.",
+        "Read in {seconds} s, {points} points of {step} days each.",
+    ),
+    periods.HOUR_MS: ngettext_lazy(
+        "Read in {seconds} s, {points} point of {step} hours.",
+        "Read in {seconds} s, {points} points of {step} hours each.",
+    ),
+    periods.MINUTE_MS: ngettext_lazy(
+        "Read in {seconds} s, {points} point of {step} minutes.",
+        "Read in {seconds} s, {points} points of {step} minutes each.",
+    ),
+    periods.SECOND_MS: ngettext_lazy(
+        "Read in {seconds} s, {points} point of {step} seconds.",
+        "Read in {seconds} s, {points} points of {step} seconds each.",
+    ),
+}
 
 
-def _points_of(series: Series) -> tuple[str, int]:
-    step_ms = series.step_ms
-    if step_ms is None:
-        return "Read in {seconds} s, {points} readings.", 0
+def _points_of(series: Series, points: int) -> tuple[str, int]:
+    """The sentence on so many points, and how many units of time its ``{step}`` is."""
+    step_ms, sentence, step = series.step_ms, _READINGS, 0
     if step_ms in _ONE_STEP:
-        return _ONE_STEP[step_ms], 1
-    return next((words, step_ms // unit_ms) for unit_ms, words in _STEPS if step_ms % unit_ms == 0)
+        sentence, step = _ONE_STEP[step_ms], 1
+    elif step_ms is not None:
+        unit_ms = next(unit_ms for unit_ms in _STEPS if step_ms % unit_ms == 0)
+        sentence, step = _STEPS[unit_ms], step_ms // unit_ms
+    return str(sentence % points), step
 
 
 def _traces(shown: Shown, plotted: Plotted) -> list[Trace]:
     quantity = shown.state.quantity
     by_port = {port.pk: port for port in plotted.ports}
+    labels = labels_of(plotted.ports, plotted.series.end_ms)
     factor = (-1 if quantity.flips and shown.state.sign == "positive" else 1) / _DRAWN[quantity.name][0]
     banded = has_bands(shown, plotted.series)
     traces = []
     for line in plotted.series.lines:
         port = by_port.get(line.port_id or 0)
         key, name, number = (
-            ("unit", str(shown.device), 1) if port is None else (f"port-{port.pk}", port.label, port.number)
+            ("unit", str(shown.device), None) if port is None else (f"port-{port.pk}", labels[port.pk], port.number)
         )
         low, high = _extremes(line, factor) if banded and _spreads(line) else (None, None)
         traces.append(Trace(key, name, number, line.times, line.values * factor + 0.0, low, high, line.recovered))
@@ -237,12 +282,13 @@ def _traces(shown: Shown, plotted: Plotted) -> list[Trace]:
 
 
 def _spreads(line: Line) -> bool:
-    return bool((line.minimum < line.maximum).any())
+    return bool(((line.minimum < line.values) | (line.values < line.maximum)).any())
 
 
 def _extremes(line: Line, factor: float) -> tuple[Any, Any]:
-    low, high = line.minimum * factor, line.maximum * factor
-    return (high, low) if factor < 0 else (low, high)
+    """The lowest and the highest, and the mean too: it lies outside where a long reading ended in the next bucket."""
+    drawn = np.stack((line.minimum, line.values, line.maximum)) * factor
+    return drawn.min(axis=0), drawn.max(axis=0)
 
 
 def _in_order(low: float | None, high: float | None) -> tuple[float | None, float | None]:
@@ -253,18 +299,18 @@ def _in_order(low: float | None, high: float | None) -> tuple[float | None, floa
 
 def _nothing_to_draw(shown: Shown) -> Element:
     if shown.is_backwards:
-        return _note("The start is not before the stop.", None)
+        return _note(_("The start is not before the stop."), None)
     if shown.is_ahead:
-        return _note("This time is still to come.", None)
+        return _note(_("This time is still to come."), None)
     newest_ms = newest_reading_ms(shown.device)
     if newest_ms is None:
-        return _note("This device has no readings yet.", None)
+        return _note(_("This device has no readings yet."), None)
     if shown.start_ms <= newest_ms < shown.end_ms:
-        return _note("There are no readings of this here yet.", None)
+        return _note(_("There are no readings of this here yet."), None)
     day = periods.local_date(newest_ms, shown.zone)
     target = shown.state.named("today") if day == shown.today else shown.state.on(day)
-    link = dcc.Link(f"Go to the newest, of {day.day} {day:%B %Y}", href=address_of(target))
-    return _note("There are no readings in this range.", link)
+    words = _("Go to the newest, of %(date)s") % {"date": date_format(day, pgettext("date format of Django", "j F Y"))}
+    return _note(_("There are no readings in this range."), dcc.Link(words, href=address_of(target)))
 
 
 def _note(words: str, link: Element | None) -> Element:

@@ -1,7 +1,7 @@
 """The ranges that a button names, and the ranges beside a range; all on the calendar of a time zone. Pure."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -46,13 +46,44 @@ def period_of(start_ms: int, end_ms: int, zone: ZoneInfo) -> str | None:
 
 
 def beside(start_ms: int, end_ms: int, zone: ZoneInfo, *, later: bool) -> tuple[int, int]:
-    """The range before or after a range: of the calendar where it is one of its periods, else as long as it is."""
-    period = period_of(start_ms, end_ms, zone)
-    if period is None:
+    """The range before or after a range: as many months of the calendar, else as many days, else the same time."""
+    months, days = whole_months(start_ms, end_ms, zone), whole_days(start_ms, end_ms, zone)
+    if not months and not days:
         length_ms = end_ms - start_ms
         return (end_ms, end_ms + length_ms) if later else (start_ms - length_ms, start_ms)
-    start_of, end_of = _EDGES[period]
-    return (end_ms, end_of(end_ms, zone)) if later else (start_of(start_ms - 1, zone), start_ms)
+    inner = periods.local_date(end_ms if later else start_ms, zone)
+    sign = -1 if later else 1
+    outer = months_before(inner, sign * months) if months else inner - timedelta(days=sign * (days or 0))
+    outer_ms = midnight(outer, zone)
+    return (end_ms, outer_ms) if later else (outer_ms, start_ms)
+
+
+def whole_months(start_ms: int, end_ms: int, zone: ZoneInfo) -> int | None:
+    """How many whole months a range is; None where it is not."""
+    first, after = (periods.local_date(ms, zone) for ms in (start_ms, end_ms))
+    if whole_days(start_ms, end_ms, zone) is None or first.day != 1 or after.day != 1:
+        return None
+    return 12 * (after.year - first.year) + after.month - first.month
+
+
+def whole_days(start_ms: int, end_ms: int, zone: ZoneInfo) -> int | None:
+    """How many whole local days a range is; None where it is not."""
+    if any(periods.day_start(edge, zone) != edge for edge in (start_ms, end_ms)):
+        return None
+    return (periods.local_date(end_ms, zone) - periods.local_date(start_ms, zone)).days
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day of the month so many months before, or the last one of a shorter month."""
+    year, month = divmod(12 * day.year + day.month - 1 - months, 12)
+    after = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+    last = (after - timedelta(days=1)).day
+    return date(year, month + 1, min(day.day, last))
+
+
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """Where a day begins in a zone."""
+    return periods.day_start(periods.to_ms(datetime(day.year, day.month, day.day, 12, tzinfo=zone)), zone)
 
 
 def local(ms: int, zone: ZoneInfo) -> datetime:

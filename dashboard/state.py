@@ -76,6 +76,7 @@ class State:
     resolution: Asked = "auto"
     quantity_name: str = "active_power"
     sign: Sign = "negative"
+    hidden: tuple[int, ...] = ()  # the numbers of the ports whose lines are left out of the drawing
     ymin: float | None = None
     ymax: float | None = None
     zoom: Zoom | None = None
@@ -99,6 +100,7 @@ class State:
             resolution=_one_of(RESOLUTIONS, words.get("resolution"), "auto"),
             quantity_name=_one_of(tuple(QUANTITIES), words.get("quantity"), "active_power"),
             sign=_one_of(SIGNS, words.get("sign"), "negative"),
+            hidden=_whole_numbers(words.get("hidden", "")),
             ymin=_number(words.get("ymin", "")),
             ymax=_number(words.get("ymax", "")),
             zoom=Zoom.read(words.get("zoom", "")),
@@ -133,6 +135,7 @@ class State:
             "resolution": self.resolution,
             "quantity": self.quantity_name,
             "sign": self.sign,
+            "hidden": ",".join(map(str, self.hidden)) or None,
             "ymin": None if self.ymin is None else f"{self.ymin:g}",
             "ymax": None if self.ymax is None else f"{self.ymax:g}",
             "zoom": self.zoom,
@@ -143,7 +146,7 @@ class State:
             "heat": self.heat,
         }
         said = {name: word for name, word in words.items() if word is not None and word != UNSAID.get(name)}
-        return "?" + urlencode(said)
+        return "?" + urlencode(said, safe=",")
 
     @property
     def _range(self) -> dict[str, str]:
@@ -278,6 +281,11 @@ def _one_of(known: tuple[Word, ...], word: str | None, standard: Word) -> Word:
 
 def _whole_number(text: str, *, digits: int = 9) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    found = {_whole_number(part, digits=3) for part in text.split(",")}
+    return tuple(sorted(number for number in found if number is not None))
 
 
 def _number(text: str) -> float | None:

@@ -7,10 +7,13 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, dcc, html
 from dash.exceptions import PreventUpdate
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
 
 from dashboard.app import Element, app, callback
 from dashboard.figures import colour_slot
 from dashboard.numbers import numbered, written
+from dashboard.port_names import labels_of
 from dashboard.state import current_ms, ports_of, shown_to
 from devices.models import Port
 from readings import history
@@ -64,8 +67,9 @@ def tell(search: str | None, stamp: list[Any] | None, user: Any) -> Any:
 def rows_of(ports: Sequence[Port], energies: Sequence[PortEnergy]) -> list[Row]:
     """A row per port in the order of the ports, then the total, summed before it is rounded."""
     found = {energy.port_id: energy for energy in energies}
-    rows = [_row_of(port.label, port.number, [found[port.pk]]) for port in ports]
-    return [*rows, _row_of("Total", None, energies)]
+    labels = labels_of(ports, max((energy.end_ms for energy in energies), default=0))
+    rows = [_row_of(labels[port.pk], port.number, [found[port.pk]] if port.pk in found else []) for port in ports]
+    return [*rows, _row_of(gettext("Total"), None, energies)]
 
 
 def _row_of(name: str, colour_number: int | None, energies: Sequence[PortEnergy]) -> Row:
@@ -104,7 +108,8 @@ def _rounded(value: float) -> tuple[float, int]:
 
 
 def energy_table(rows: Sequence[Row]) -> Element:
-    head = html.Tr([html.Th(name, scope="col") for name in ("Port", "Net", "Import", "Export")])
+    names = (gettext("Port"), pgettext("energy", "Net"), pgettext("energy", "Import"), pgettext("energy", "Export"))
+    head = html.Tr([html.Th(name, scope="col") for name in names])
     return html.Table([html.Thead(head), html.Tbody([_row(row) for row in rows])], className="ct6-energy")
 
 
@@ -130,7 +135,7 @@ def _row(row: Row) -> Element:
 
 
 def coverage_line(coverage: Coverage | None) -> Element:
-    explained = html.P("Net is import minus export.", className="ct6-small")
+    explained = html.P(gettext("Net is import minus export."), className="ct6-small")
     if coverage is None:
         return explained
     bar = [
@@ -148,16 +153,16 @@ def coverage_line(coverage: Coverage | None) -> Element:
 
 # By whether something was recovered, and whether something is missing.
 _COVERED = {
-    (False, False): "{measured} % measured",
-    (False, True): "{measured} % measured, {missing} % missing",
-    (True, False): "{measured} % measured, {recovered} % recovered",
-    (True, True): "{measured} % measured, {recovered} % recovered, {missing} % missing",
+    (False, False): _("{measured} % measured"),
+    (False, True): _("{measured} % measured, {missing} % missing"),
+    (True, False): _("{measured} % measured, {recovered} % recovered"),
+    (True, True): _("{measured} % measured, {recovered} % recovered, {missing} % missing"),
 }
 
 
 def _covered(coverage: Coverage) -> dict[str, Any]:
     return numbered(
-        _COVERED[coverage.recovered > 0, coverage.missing > 0],
+        str(_COVERED[coverage.recovered > 0, coverage.missing > 0]),
         measured=_rounded(coverage.measured),
         recovered=_rounded(coverage.recovered),
         missing=_rounded(coverage.missing),

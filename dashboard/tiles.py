@@ -10,6 +10,9 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 from django.db.models import prefetch_related_objects
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext, pgettext_lazy
 
 from dashboard.app import Element, app, aria, callback
 from dashboard.figures import colour_slot
@@ -21,7 +24,11 @@ from readings.latest import Latest, latest
 from readings.quantities import DEVICE_QUANTITIES, Quantity
 
 # What people read for each direction.
-_WORDS = {"import": "import", "export": "export", "idle": "idle"}
+_WORDS = {
+    "import": pgettext_lazy("direction of a port", "import"),
+    "export": pgettext_lazy("direction of a port", "export"),
+    "idle": pgettext_lazy("direction of a port", "idle"),
+}
 
 
 def strip() -> Element:
@@ -38,7 +45,7 @@ def strip() -> Element:
             dcc.Store(id="tiles-now"),
         ],
         className="ct6-now",
-        **aria(label="Right now"),
+        **aria(label=_("Right now")),
     )
 
 
@@ -51,7 +58,6 @@ app.clientside_callback(
     Output({"port": ALL, "says": "export"}, "children"),
     Output({"figure": ALL}, "children"),
     Output("tiles-fresh", "children"),
-    Output("tiles-fresh", "className"),
     Input("tiles-now", "data"),
     State({"port": ALL, "says": "power"}, "id"),
     State({"figure": ALL}, "id"),
@@ -62,6 +68,7 @@ app.clientside_callback(
     Output({"tile": ALL}, "aria-pressed"),
     Input({"tile": ALL}, "n_clicks"),
     Input("tiles-now", "data"),
+    Input("url", "search"),
     State({"tile": ALL}, "id"),
     prevent_initial_call=True,
 )
@@ -91,14 +98,14 @@ def tell(search: str | None, look: int | None, before: dict[str, Any] | None, us
 
 
 def said_of(shown: Shown, ports: Sequence[Port]) -> dict[str, Any]:
-    """What every tile says, by port id, and the figures of the device; of a silent one only today's energy."""
-    silent = silence(shown.device, shown.now_ms)
-    newest = latest(shown.device) if silent is None else None
+    """What every tile says, by port id, and the figures of the device; of a silent one only today's energy, since when
+    it is silent is said beside (``live.freshness``)."""
+    newest = latest(shown.device) if silence(shown.device, shown.now_ms) is None else None
     today = _today_kwh(shown, ports)
     said = {str(port.pk): {**_power_of(port, newest), **today[port.pk]} for port in ports}
     if newest is None:
-        return {"ports": said, "figures": {}, "silent": True, "fresh": silent}
-    return {"ports": said, "figures": dict(newest.values), "silent": False, "fresh": _measured_at(newest, shown)}
+        return {"ports": said, "figures": {}, "fresh": ""}
+    return {"ports": said, "figures": dict(newest.values), "fresh": _measured_at(newest, shown)}
 
 
 def _frame_of(shown: Shown, ports: Sequence[Port]) -> list[Any]:
@@ -107,14 +114,14 @@ def _frame_of(shown: Shown, ports: Sequence[Port]) -> list[Any]:
 
 def _power_of(port: Port, newest: Latest | None) -> dict[str, Any]:
     if newest is None:
-        return {"power_w": None, "direction": "none", "word": "no data"}
+        return {"power_w": None, "direction": "none", "word": _("no data")}
     measured = newest.ports.get(port.number)
     if measured is None or measured.direction is None:
-        return {"power_w": None, "direction": "none", "word": "no value"}
+        return {"power_w": None, "direction": "none", "word": _("no value")}
     return {
         "power_w": measured.values["active_power"],
         "direction": measured.direction,
-        "word": _WORDS[measured.direction],
+        "word": str(_WORDS[measured.direction]),
     }
 
 
@@ -132,7 +139,8 @@ def _today_kwh(shown: Shown, ports: Sequence[Port]) -> dict[int, dict[str, float
 
 
 def _measured_at(newest: Latest, shown: Shown) -> str:
-    return f"Measured at {periods.to_datetime(newest.time_ms, shown.zone):%H:%M:%S}"
+    time = date_format(periods.to_datetime(newest.time_ms, shown.zone), "H:i:s")
+    return _("Measured at %(time)s") % {"time": time}
 
 
 def tiles_of(ports: Sequence[Port]) -> Element:
@@ -153,21 +161,25 @@ def _tile(port: Port) -> Element:
             ),
             html.Span(
                 [
-                    html.Span("Today, kWh", className="ct6-tile-label"),
-                    html.Span([html.Span("import", className="ct6-for-readers"), _says(port, "import", "")],
-                              className="ct6-way ct6-import", title="Imported today, kWh"),
-                    html.Span([html.Span("export", className="ct6-for-readers"), _says(port, "export", "")],
-                              className="ct6-way ct6-export", title="Exported today, kWh"),
+                    html.Span(_("Today, kWh"), className="ct6-tile-label"),
+                    _today(port, "import", _("Imported today, kWh")),
+                    _today(port, "export", _("Exported today, kWh")),
                 ],
                 className="ct6-tile-today",
             ),
         ],
         id={"tile": port.pk},
         className="ct6-tile",
-        title="Show this port alone in the plot, or all again",
+        title=_("Show this port alone in the plot, or all again"),
         type="button",
         **aria(pressed="false"),
     )  # fmt: skip
+
+
+def _today(port: Port, direction: str, title: str) -> Element:
+    words = {"import": pgettext("energy of a port", "import"), "export": pgettext("energy of a port", "export")}
+    word = html.Span(words[direction], className="ct6-for-readers")
+    return html.Span([word, _says(port, direction, "")], className=f"ct6-way ct6-{direction}", title=title)
 
 
 def _says(port: Port, what: str, look: str) -> Element:
@@ -182,9 +194,9 @@ def figures_line() -> list[Element]:
 def _figure(quantity: Quantity) -> Element:
     return html.Span(
         [
-            html.Span(quantity.label, className="ct6-for-readers"),
+            html.Span(_(quantity.label), className="ct6-for-readers"),
             html.Span(id={"figure": quantity.name}),
             f" {quantity.unit}",
         ],
-        title=quantity.label,
+        title=_(quantity.label),
     )

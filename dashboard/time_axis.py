@@ -1,4 +1,4 @@
-"""The time axis of a drawing, on the clocks of a device's zone. Pure: no database, no clock, no settings.
+"""The time axis of a drawing, on the clocks of a device's zone. Pure but for the language of its formats.
 
 Plotly knows no zones: it is told local time as if it were UTC.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from django.utils.translation import gettext, pgettext
 from numpy.typing import NDArray
 
 from readings.periods import HOUR_MS, MINUTE_MS, to_datetime
@@ -19,13 +20,6 @@ DAY_MS = 24 * HOUR_MS
 # Up to this length a drawing across a change of the clocks shows every hour once; beyond it, every local day alike.
 TOLD_BY_NAME_MS = 3 * DAY_MS
 
-_TICKS = [
-    {"dtickrange": [None, 60_000], "value": "%H:%M:%S"},
-    {"dtickrange": [60_000, 43_200_000], "value": "%H:%M"},
-    {"dtickrange": [86_400_000, "M1"], "value": "%-d %b"},
-    {"dtickrange": ["M1", "M12"], "value": "%b %Y"},
-    {"dtickrange": ["M12", None], "value": "%Y"},
-]
 # How far named ticks are apart, by how much time is in view.
 _NAMED_TICKS_MIN = ((2 * HOUR_MS, 15), (5 * HOUR_MS, 30), (10 * HOUR_MS, 60), (30 * HOUR_MS, 180), (DAY_MS * 99, 360))
 
@@ -99,7 +93,7 @@ def time_axis(span: Span, view: Span, clock: Clock, ink: dict[str, str]) -> dict
         "type": "date", "automargin": True, "gridcolor": ink["grid"], "linecolor": ink["edge"], "showline": True,
         # Not as a range: it could not be told from one that the user chose by zooming.
         "autorangeoptions": {"include": edges, "clipmin": edges[0], "clipmax": edges[1]},
-        "hoverformat": _hover(view), "tickformatstops": _TICKS, "zeroline": False,
+        "hoverformat": _hover(view), "tickformatstops": _ticks(), "zeroline": False,
         "spikecolor": ink["zero"], "spikethickness": 1, "spikedash": "dot",
     }  # fmt: skip
     if (view.start_ms, view.end_ms) != (span.start_ms, span.end_ms):
@@ -111,15 +105,30 @@ def time_axis(span: Span, view: Span, clock: Clock, ink: dict[str, str]) -> dict
         axis |= {
             "tickvals": [clock.told_ms(ms) for ms in ticks],
             "ticktext": [clock.named(ms) for ms in ticks],
-            "hoverformat": "%a %-d %b %Y",
+            "hoverformat": pgettext("d3 time format", "%a %-d %b %Y"),
         }
     return axis
 
 
+def value_at(value: str, time: str) -> str:
+    """A value and when it was, as the hover tells them."""
+    return gettext("{value} at {time}").format(value=value, time=time)
+
+
+def _ticks() -> list[dict[str, Any]]:
+    return [
+        {"dtickrange": [None, 60_000], "value": "%H:%M:%S"},
+        {"dtickrange": [60_000, 43_200_000], "value": "%H:%M"},
+        {"dtickrange": [86_400_000, "M1"], "value": pgettext("d3 time format", "%-d %b")},
+        {"dtickrange": ["M1", "M12"], "value": "%b %Y"},
+        {"dtickrange": ["M12", None], "value": "%Y"},
+    ]
+
+
 def _hover(view: Span) -> str:
     if view.length_ms <= 3 * HOUR_MS:
-        return "%a %-d %b %Y, %H:%M:%S"
-    return "%a %-d %b %Y, %H:%M"
+        return pgettext("d3 time format", "%a %-d %b %Y, %H:%M:%S")
+    return pgettext("d3 time format", "%a %-d %b %Y, %H:%M")
 
 
 def _local_times(view: Span) -> list[int]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
@@ -90,7 +91,12 @@ def wall_state(request: HttpRequest, token: str) -> HttpResponse:
 
 def _app() -> dict[str, Any]:
     colours = [(scheme, list(enumerate(palette, start=1))) for scheme, palette in COLOURS.items()]
-    return {"app_name": NAME, "colours": colours}
+    return {"app_name": NAME, "colours": colours, **_languages()}
+
+
+def _languages() -> dict[str, Any]:
+    """The languages to choose from, each by the name that it has itself."""
+    return {"languages": settings.LANGUAGES}
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -99,4 +105,4 @@ class Login(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"has_ended": "ended" in self.request.GET}
+        return super().get_context_data(**kwargs) | _languages() | {"has_ended": "ended" in self.request.GET}

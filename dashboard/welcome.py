@@ -10,6 +10,8 @@ from dash import ALL, ClientsideFunction, Input, Output, dcc, html
 from dash.exceptions import PreventUpdate
 from django.core.exceptions import PermissionDenied
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from dashboard.app import Element, app, callback
 from dashboard.live import moment, newest_data_ms
@@ -23,8 +25,13 @@ from readings.models import Heartbeat
 SILENT_AFTER_MS = 60_000
 _BUTTON = re.compile(r'\{"adopt":(\d{1,9})\}\.n_clicks', re.ASCII)
 _WORKERS = {
-    "worker-rollups": "Readings are stored, but minutes, hours and days are not summed up, and long ranges get slow.",
-    "worker-jobs": "Readings are stored, but settings are not sent to the units.",
+    "worker-rollups": gettext_lazy(
+        "Readings are stored, but minutes, hours and days are not summed up, and long ranges get slow. "
+        "See its log, and start it again."
+    ),
+    "worker-jobs": gettext_lazy(
+        "Readings are stored, but settings are not sent to the units. See its log, and start it again."
+    ),
 }
 
 # What came of the user's last decision. It stays while the notices follow the state of things.
@@ -58,7 +65,7 @@ def adopt(clicks: list[int | None], user: Any, callback_context: Any) -> Any:
         raise PermissionDenied
     if adoption.doubts(device):
         return _decide_with_care(device), None
-    adoption.adopt(device)
+    adoption.adopt(device, user)
     return _adopted(device), current_ms()
 
 
@@ -76,19 +83,19 @@ def no_device(user: Any, now_ms: int) -> Element:
     """What to do when there is no device: for staff how a unit comes here, for others whom to ask."""
     if not user.is_staff:
         return _card(
-            "No device to show yet",
-            html.P("An administrator decides which devices you see: ask for a grant to one of your groups."),
+            _("No device to show yet"),
+            html.P(_("An administrator decides which devices you see: ask for a grant to one of your groups.")),
         )
     steps = [
-        "Connect the CT6 unit to the same network as this server.",
-        "Make it active (in its own set-up): an inactive unit answers no question.",
-        "Wait a few seconds: its tab appears here by itself.",
+        _("Connect the CT6 unit to the same network as this server."),
+        _("Make it active (in its own set-up): an inactive unit answers no question."),
+        _("Wait a few seconds: its tab appears here by itself."),
     ]
-    links = [html.A("Open the administration", href=reverse("admin:index"))]
+    links = [html.A(_("Open the administration"), href=reverse("admin:index"))]
     if Device.objects.filter(adoption=Device.Adoption.IGNORED).exists():
-        links.append(html.A("Look at the units that are ignored", href=_admin_list("?adoption__exact=ignored")))
+        links.append(html.A(_("Look at the units that are ignored"), href=_admin_list("?adoption__exact=ignored")))
     return _card(
-        "No unit here yet",
+        _("No unit here yet"),
         html.Ol([html.Li(step) for step in steps]),
         _collector_state(now_ms),
         html.P(links, className="ct6-links"),
@@ -98,28 +105,29 @@ def no_device(user: Any, now_ms: int) -> Element:
 def _collector_state(now_ms: int) -> Element:
     heartbeat = Heartbeat.objects.filter(part="collector").first()
     if heartbeat is None:
-        return _state(False, "The collector has not run yet. Start everything with: make run")
+        return _state(False, _("The collector has not run yet. Start everything with: make run"))
     when = moment(periods.to_ms(heartbeat.at), ZoneInfo(default_timezone()), now_ms)
     if _is_silent(heartbeat.at, now_ms):
-        return _state(False, f"The collector has not reported since {when}. Start everything with: make run")
+        words = _("The collector has not reported since %(when)s. Start everything with: make run")
+        return _state(False, words % {"when": when})
     asked = heartbeat.detail.get("asking")
     if not asked:
-        return _state(True, f"The collector is running. It last reported at {when}.")
-    port = heartbeat.detail.get("port")
-    return _state(True, f"The collector is running. It last reported at {when} and asks {asked}, UDP port {port}.")
+        return _state(True, _("The collector is running. It last reported at %(when)s.") % {"when": when})
+    words = _("The collector is running. It last reported at %(when)s and asks %(asked)s, UDP port %(port)s.")
+    return _state(True, words % {"when": when, "asked": asked, "port": heartbeat.detail.get("port")})
 
 
 # --- Devices that need somebody's hand --------------------------------------------------------------------------
 def pending_devices(devices: Sequence[Device], user: Any) -> Element:
     """What waits for a decision; staff can take it here."""
-    title = "A new unit was found" if len(devices) == 1 else "New units were found"
-    says: list[Element] = [html.P("Nothing that a unit measures is stored until it is adopted.")]
+    title = ngettext("A new unit was found", "New units were found", len(devices))
+    says: list[Element] = [html.P(_("Nothing that a unit measures is stored until it is adopted."))]
     says += [_pending(device, user) for device in devices]
     if user.is_staff:
-        link = html.A("Decide in the administration", href=_admin_list("?adoption__exact=pending"))
+        link = html.A(_("Decide in the administration"), href=_admin_list("?adoption__exact=pending"))
         says.append(html.P(link, className="ct6-links"))
     else:
-        says.append(html.P("An administrator can adopt it."))
+        says.append(html.P(_("An administrator can adopt it.")))
     return _notice(title, says)
 
 
@@ -133,7 +141,7 @@ def _pending(device: Device, user: Any) -> Element:
     if doubts:
         return html.Div([name, *[html.P(doubt) for doubt in doubts]], className="ct6-pending ct6-doubted")
     button = html.Button(
-        ["Adopt", html.Span(str(device), className="ct6-for-readers")],
+        [_("Adopt"), html.Span(str(device), className="ct6-for-readers")],
         id={"adopt": device.pk},
         className="ct6-button ct6-adopt",
         type="button",
@@ -143,25 +151,26 @@ def _pending(device: Device, user: Any) -> Element:
 
 def _adopted(device: Device) -> Element:
     return _notice(
-        f"{device} is adopted",
+        _("%(device)s is adopted") % {"device": device},
         [
-            html.P("Its readings are stored from now on: the first appear within a few seconds, in its tab."),
-            html.P(dcc.Link("Show it", href=reverse("dashboard") + State.read(f"?device={device.pk}").search)),
+            html.P(_("Its readings are stored from now on: the first appear within a few seconds, in its tab.")),
+            html.P(dcc.Link(_("Show it"), href=reverse("dashboard") + State.read(f"?device={device.pk}").search)),
         ],
     )
 
 
 def _decide_with_care(device: Device) -> Element:
     doubts = [html.P(doubt) for doubt in adoption.doubts(device)]
-    link = html.A("Decide in the administration", href=_admin_page(device))
-    return _notice(f"{device} is not adopted", [*doubts, html.P(link)], is_bad=True)
+    link = html.A(_("Decide in the administration"), href=_admin_page(device))
+    return _notice(_("%(device)s is not adopted") % {"device": device}, [*doubts, html.P(link)], is_bad=True)
 
 
 def unknown_device() -> Element:
     return _notice(
-        "This device cannot be shown",
-        "The address names a device that does not exist, or that you may not see. Choose one of the tabs.",
+        _("This device cannot be shown"),
+        _("The address names a device that does not exist, or that you may not see. Choose one of the tabs."),
         is_bad=True,
+        name="ct6-unknown-device",  # static/dashboard/dashboard.css: then nothing more is said
     )
 
 
@@ -181,7 +190,7 @@ def hints(shown: Shown, user: Any) -> list[Element]:
 
 
 def claimed_twice(device: Device) -> Element:
-    return _notice("Two units say that they are this one", adoption.doubts(device)[0], is_bad=True)
+    return _notice(_("Two units say that they are this one"), adoption.doubts(device)[0], is_bad=True)
 
 
 def parts_at_rest(user: Any, shown: Shown) -> list[Element]:
@@ -189,15 +198,16 @@ def parts_at_rest(user: Any, shown: Shown) -> list[Element]:
     beats = dict(Heartbeat.objects.values_list("part", "at"))
     found = []
     if since := _since("collector", beats, shown):
-        to_do = "Nothing is stored until it runs again. See its log, and start it again."
+        to_do = _("Nothing is stored until it runs again. See its log, and start it again.")
         if not user.is_staff:
-            to_do = "Nothing is stored until it runs again. Tell an administrator."
-        found.append(_notice(f"The collector has not reported since {since}", to_do, is_bad=True))
+            to_do = _("Nothing is stored until it runs again. Tell an administrator.")
+        title = _("The collector has not reported since %(when)s") % {"when": since}
+        found.append(_notice(title, to_do, is_bad=True))
     if user.is_staff:
         for part, meaning in _WORKERS.items():
             if since := _since(part, beats, shown):
-                title = f"The worker “{part}” has not reported since {since}"
-                found.append(_notice(title, f"{meaning} See its log, and start it again.", is_bad=True))
+                title = _("The worker “%(part)s” has not reported since %(when)s") % {"part": part, "when": since}
+                found.append(_notice(title, str(meaning), is_bad=True))
     return found
 
 
@@ -209,19 +219,20 @@ def _since(part: str, beats: dict[str, datetime], shown: Shown) -> str | None:
 
 def _no_readings(device: Device, user: Any) -> Element:
     says: list[Element] = [
-        html.P("The first reading comes with its next answer, within seconds. If none comes: see that the unit is "
-               "switched on, on the network of this server, and active (in its own set-up).")
+        html.P(_("The first reading comes with its next answer, within seconds. If none comes: see that the unit is "
+                 "switched on, on the network of this server, and active (in its own set-up)."))
     ]  # fmt: skip
     if user.is_staff:
-        says.append(html.P(html.A("Look at it in the administration", href=_admin_page(device))))
-    return _notice(f"{device} has no readings yet", says)
+        says.append(html.P(html.A(_("Look at it in the administration"), href=_admin_page(device))))
+    return _notice(_("%(device)s has no readings yet") % {"device": device}, says)
 
 
 def unnamed_ports(device: Device, user: Any) -> Element:
-    says: list[Any] = [html.Span("Its ports have no names yet, so they appear as CT1, CT2 and so on. ")]
+    says: list[Any] = [html.Span(_("Its ports have no names yet, so they appear as CT1, CT2 and so on."))]
     if user.is_staff:
-        says.append(html.A("Name them in the administration", href=_admin_page(device)))
-    return _notice(f"{device} is ready", html.P(says))
+        says.append(" ")
+        says.append(html.A(_("Name them in the administration"), href=_admin_page(device)))
+    return _notice(_("%(device)s is ready") % {"device": device}, html.P(says))
 
 
 # --- How it looks -----------------------------------------------------------------------------------------------
@@ -233,10 +244,10 @@ def _state(is_well: bool, words: str) -> Element:
     return html.P(words, className="ct6-state " + ("ct6-well" if is_well else "ct6-ill"))
 
 
-def _notice(title: str, says: Any, *, is_bad: bool = False) -> Element:
+def _notice(title: str, says: Any, *, is_bad: bool = False, name: str = "") -> Element:
     body = [html.P(says)] if isinstance(says, str) else says
     look = "ct6-notice ct6-ill" if is_bad else "ct6-notice"
-    return html.Div([html.Strong(title), html.Div(body)], className=look, role="status")
+    return html.Div([html.Strong(title), html.Div(body)], className=f"{look} {name}".rstrip(), role="status")
 
 
 def _card(title: str, *children: Element) -> Element:

@@ -18,17 +18,21 @@ class Migration(migrations.Migration):
             name="WallDisplay",
             fields=[
                 ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(help_text="Where it hangs, e.g. Kitchen.", max_length=64)),
+                (
+                    "name",
+                    models.CharField(help_text="Where it hangs, e.g. Kitchen.", max_length=64, verbose_name="name"),
+                ),
                 ("digest", models.CharField(editable=False, max_length=64, unique=True)),
-                ("made", models.DateTimeField(auto_now_add=True)),
-                ("last_used", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("revoked", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("made", models.DateTimeField(auto_now_add=True, verbose_name="made")),
+                ("last_used", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last used")),
+                ("revoked", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="revoked")),
                 (
                     "devices",
                     models.ManyToManyField(
                         help_text="What it shows, to everybody who has the link.",
                         related_name="wall_displays",
                         to="devices.device",
+                        verbose_name="devices",
                     ),
                 ),
                 (
@@ -45,6 +49,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "wall display",
+                "verbose_name_plural": "wall displays",
                 "ordering": ["name", "pk"],
             },
         ),

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from devices.models import Device
-from readings.periods import MINUTE_MS, day_start, to_ms
+from devices.models import Device, DeviceGrant
+from readings.periods import MINUTE_MS, SECOND_MS, day_start, to_ms
 from tests.browser.conftest import PATIENCE_MS, Complaints
 from tests.factories import make_device, store_reading
 from tests.people import PASSWORD, make_user
@@ -61,6 +61,27 @@ def test_two_users_open_the_same_link(
     told = [error for error in complaints.errors if "403" not in error and "Callback error" not in error]
     assert told == []
     complaints.errors.clear()  # every callback about the house was refused, and the browser says so
+
+
+def test_a_device_that_cannot_be_shown_is_not_asked_for_again(
+    page: Page, live_server: LiveServer, complaints: Complaints, house: Device, annex: Device
+) -> None:
+    berta = make_user("berta", sees=[annex], password=PASSWORD)
+    page.clock.install()
+    log_in(page, f"{live_server.url}/?device={house.pk}&range=yesterday", "berta")
+    expect(page.get_by_text("This device cannot be shown")).to_be_visible(timeout=PATIENCE_MS)
+    page.wait_for_load_state("networkidle")
+    statuses: list[int] = []
+    page.on("response", lambda response: statuses.append(response.status))
+    with page.expect_response("**/_dash-update-component*"):
+        page.clock.run_for(16 * SECOND_MS)  # until the frame is asked for again
+    page.wait_for_load_state("networkidle")
+    assert statuses
+    assert set(statuses) <= {200, 204}
+    DeviceGrant.objects.create(group=berta.groups.get(), device=house)
+    page.clock.run_for(16 * SECOND_MS)
+    expect(page.locator(".legendtext")).to_have_text(["Grid", "Solar"], timeout=PATIENCE_MS)
+    complaints.errors.clear()  # the first questions about the house were refused, and the browser says so
 
 
 def test_the_file_holds_what_is_plotted(page: Page, live_server: LiveServer, house: Device) -> None:

@@ -1,8 +1,9 @@
 """Every control of the plot does what it says: compared with what history answers, not with a picture."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -48,9 +49,9 @@ def meter() -> Device:
 def opened(page: Page, live_server: LiveServer, meter: Device) -> Page:
     make_user("anna", sees=[meter], password=PASSWORD)
     page.goto(f"{live_server.url}/?day={DAY}")
-    page.get_by_label("User name").fill("anna")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.locator("[name=username]").fill("anna")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("form [type=submit]").first.click()
     expect(page.locator("#plot .legendtext")).to_have_text(["Grid", "Solar"], timeout=PATIENCE_MS)
     return page
 
@@ -131,7 +132,7 @@ def test_resolution_sign_and_quantity(opened: Page, meter: Device) -> None:
 
 def test_a_second_of_nine_kilowatts_is_seen_in_a_year(opened: Page, meter: Device, live_server: LiveServer) -> None:
     opened.goto(f"{live_server.url}/?start=2026-01-01T00:00&stop=2027-01-01T00:00&resolution=day")
-    wait_for_drawing(opened, "points of a day")
+    wait_for_drawing(opened, "of a day")
     choose(opened, "Auto")
     wait_for(opened, "resolution", None)
     wait_for_drawing(opened, "Bands reach from the lowest to the highest reading.")
@@ -211,6 +212,91 @@ def test_start_and_stop_can_be_typed_and_a_start_after_the_stop_loses_nothing(op
     expect(opened.locator(".ct6-energy tbody tr").nth(0)).to_have_text("Grid1.501.500.00")
 
 
+def type_date(page: Page, text: str) -> Locator:
+    """As people do: over what stands there, key by key, and on to the next field."""
+    field = page.locator(".ct6-date input").first
+    field.fill("")
+    field.press_sequentially(text)
+    field.press("Tab")
+    return field
+
+
+def read_as(page: Page, typed: dict[str, str]) -> None:
+    for text, date in typed.items():
+        type_date(page, text)
+        wait_for(page, "start", f"{date}T00:00")
+        later = datetime.fromisoformat(date) + timedelta(days=1)  # the step tells that all controls were told
+        expect(page.locator(".ct6-field a").nth(1)).to_have_attribute("href", re.compile(f"{later:%Y-%m-%d}"))
+
+
+@pytest.mark.browser_context_args(locale="en-GB")
+def test_dates_are_read_as_british_people_type_them(opened: Page) -> None:
+    year = datetime.now(UTC).year
+    typed = {
+        "5/11/2026": "2026-11-05",
+        "6.11.2026": "2026-11-06",
+        "7-11-26": "2026-11-07",
+        "2026-11-08": "2026-11-08",
+        "9 nov": f"{year}-11-09",
+        "10 Sept 2026": "2026-09-10",
+        "11/11": f"{year}-11-11",
+        "November 12th, 2026": "2026-11-12",
+    }
+    read_as(opened, typed)
+    opened.get_by_label("Date of the start").click()
+    opened.get_by_role("button", name="16 November 2026").click()
+    wait_for(opened, "start", "2026-11-16T00:00")
+
+
+@pytest.mark.browser_context_args(locale="en-US")
+def test_an_american_slash_stands_behind_the_month(opened: Page) -> None:
+    read_as(opened, {"11/5/2026": "2026-11-05", "Nov 6, 2026": "2026-11-06", "7.11.2026": "2026-11-07"})
+
+
+@pytest.mark.browser_context_args(locale="de-DE")
+def test_dates_are_read_as_germans_type_them(opened: Page) -> None:
+    year = datetime.now(UTC).year
+    typed = {
+        "5.11.2026": "2026-11-05",
+        "6. November 2026": "2026-11-06",
+        "07.11.": f"{year}-11-07",
+        "8. 11. 26": "2026-11-08",
+        "3. März 2026": "2026-03-03",
+        "4 Okt 2026": "2026-10-04",
+        "5 Oct 2026": "2026-10-05",
+        "9/11/2026": "2026-11-09",
+    }
+    read_as(opened, typed)
+
+
+@pytest.mark.parametrize(
+    "text", ["31 Feb 2026", "32.13.2026", "31.11.2026", "29.2.2026", "5 Brumaire 2026", "1.1.1066"]
+)
+def test_what_is_no_date_leaves_the_field_as_it_was(opened: Page, text: str) -> None:
+    """Not even the 31st of January, with which the 31st of November begins."""
+    field = type_date(opened, text)
+    expect(field).to_have_value("18 Nov 2026")
+    opened.get_by_label("Time of the start").fill("12:34")
+    wait_for(opened, "start", f"{DAY}T12:34")
+    expect(field).to_have_value("18 Nov 2026")
+
+
+def test_limits_and_zoom_of_the_values_turn_over_with_the_sign(opened: Page, live_server: LiveServer) -> None:
+    opened.goto(f"{live_server.url}/?day={DAY}&ymin=-3&ymax=0&zoom=__-2_1")
+    drawn = """(range) => {
+        const graph = document.querySelector("#plot .js-plotly-plot");
+        return graph && graph.layout.yaxis.range && graph.layout.yaxis.range.map(Number).join() === range;
+    }"""
+    opened.wait_for_function(drawn, arg="-2,1")
+    opened.get_by_text("Import is positive").click()
+    opened.wait_for_function(drawn, arg="-1,2")
+    assert (words(opened)["ymin"], words(opened)["ymax"], words(opened)["zoom"]) == ("0", "3", "__-1_2")
+    expect(opened.get_by_label("Highest value on the axis")).to_have_value("3")
+    opened.get_by_text("Import is negative").click()
+    opened.wait_for_function(drawn, arg="-2,1")
+    assert (words(opened)["ymin"], words(opened)["ymax"], words(opened)["zoom"]) == ("-3", "0", "__-2_1")
+
+
 def test_limits_of_the_axis(opened: Page) -> None:
     opened.get_by_label("Lowest value on the axis").fill("-3")
     wait_for(opened, "ymin", "-3")
@@ -234,14 +320,25 @@ def test_the_legend_shows_hides_and_isolates_and_that_survives_new_data(opened: 
         "() => document.querySelector('#plot .js-plotly-plot').data.some((trace) => trace.visible === 'legendonly')"
     )
     assert set(shown()) == {grid}
+    wait_for(opened, "hidden", "2")
     choose(opened, "Day")
-    wait_for_drawing(opened, "points of a day")
+    wait_for_drawing(opened, "of a day")
     assert set(shown()) == {grid}
+    opened.reload()
+    wait_for_drawing(opened, "of a day")
+    assert set(shown()) == {grid}, "a link opened by a colleague shows the same"
     legend.nth(1).click()
+    wait_for(opened, "hidden", None)
     opened.wait_for_function(
         "() => !document.querySelector('#plot .js-plotly-plot').data.some((trace) => trace.visible === 'legendonly')"
     )
     assert set(shown()) == {grid, solar}
+    opened.go_back()
+    wait_for(opened, "hidden", "2")
+    opened.wait_for_function(
+        "() => document.querySelector('#plot .js-plotly-plot').data.some((trace) => trace.visible === 'legendonly')"
+    )
+    assert set(shown()) == {grid}
 
 
 def test_the_peak_day(opened: Page, meter: Device, live_server: LiveServer) -> None:
@@ -257,6 +354,82 @@ def test_the_peak_day(opened: Page, meter: Device, live_server: LiveServer) -> N
     expect(opened.locator("#peak")).to_contain_text("1 left out")
     answer.get_by_role("link").click()
     wait_for(opened, "day", "2026-11-17")
+
+
+CONTRASTS = """(selector, around) => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number).map((part) =>
+    (colour.startsWith("color(") ? part : part / 255)).map((part) =>
+    (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  const weights = [0.2126, 0.7152, 0.0722];
+  const luminance = (colour) => parts(colour).reduce((sum, part, index) => sum + part * weights[index], 0);
+  return Array.from(document.querySelectorAll(selector), (label) => {
+    const ground = getComputedStyle(label.closest(around)).backgroundColor;
+    const both = [luminance(getComputedStyle(label).color), luminance(ground)].sort((one, other) => one - other);
+    return getComputedStyle(label).opacity * (both[1] + 0.05) / (both[0] + 0.05);
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_choices_that_are_not_chosen_are_readable(opened: Page, scheme: Literal["light", "dark"]) -> None:
+    opened.emulate_media(color_scheme=scheme)
+    expect(opened.locator("html")).to_have_attribute("data-mantine-color-scheme", scheme)
+    readable = f"([selector, around]) => Math.min(...({CONTRASTS})(selector, around)) >= 4.5"
+    opened.wait_for_function(readable, arg=[".ct6-one-of label:not([data-active])", ".ct6-one-of"])
+    opened.get_by_label("Date of the start").click()
+    expect(opened.locator("[data-dates-dropdown] [data-outside]").first).to_be_visible()
+    for part in ("thead th", "[data-outside]"):
+        opened.wait_for_function(readable, arg=[f"[data-dates-dropdown] {part}", "[data-dates-dropdown]"])
+
+
+@pytest.mark.browser_context_args(locale="de-DE")
+def test_a_german_browser_gets_a_german_page_on_which_nothing_is_cut_off(opened: Page) -> None:
+    expect(opened.get_by_role("link", name="Letzte Woche")).to_be_visible()
+    expect(opened.locator(".ytitle")).to_have_text("Wirkleistung, kW  (Bezug unter null)")
+    expect(opened.locator("#plot .modebar-btn").first).to_have_attribute("data-title", "Als PNG-Bild speichern")
+    for width in (1440, 390):
+        opened.set_viewport_size({"width": width, "height": 844})
+        opened.wait_for_function("(width) => document.documentElement.scrollWidth === width", arg=width)
+        cut = (
+            "() => Array.from(document.querySelectorAll('.ct6-energy, .ct6-step, .ct6-one-of, .ct6-tile, .ct6-field'))"
+        )
+        assert opened.evaluate(f"({cut})().filter((each) => each.scrollWidth > each.clientWidth + 1).length") == 0
+
+
+def box_of(found: Locator) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom."""
+    box = found.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+@pytest.mark.browser_context_args(locale="de-DE")
+def test_on_a_phone_nothing_lies_on_or_touches_anything_else(opened: Page, live_server: LiveServer) -> None:
+    opened.set_viewport_size({"width": 390, "height": 844})
+    bar = opened.locator("#plot .modebar")
+    expect(bar).to_have_css("opacity", "1")
+    opened.wait_for_function("() => document.querySelector('#plot .js-plotly-plot').clientWidth < 390")
+    assert box_of(bar)[3] <= box_of(opened.locator("#plot .legend"))[1]
+    assert box_of(bar)[1] >= box_of(opened.locator("#plot-choices"))[3]
+    for link in ("CSV", "Excel"):
+        assert (
+            opened.get_by_role("link", name=link).first.evaluate("(link) => link.getBoundingClientRect().height") >= 24
+        )
+    margins = opened.locator(".ct6-preset").evaluate_all(
+        """(links) => links.map((link) => {
+            const words = document.createRange();
+            words.selectNode(link.firstChild);
+            return (link.getBoundingClientRect().width - words.getBoundingClientRect().width) / 2;
+        })"""
+    )
+    assert len(margins) == 8
+    assert min(margins) >= 6
+    opened.goto(f"{live_server.url}/?range=today")
+    earlier, freshness = opened.locator(".ct6-range > .ct6-step").first, opened.locator("#freshness")
+    expect(freshness).to_contain_text("UTC")
+    left, right = box_of(earlier), box_of(freshness)
+    assert left[2] <= right[0], "beside each other"
+    assert right[1] <= (left[1] + left[3]) / 2 <= right[3]
 
 
 @pytest.mark.browser_context_args(locale="de-DE")

@@ -1,9 +1,10 @@
 """The energy view in a real browser: its numbers are those of history."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 from pytest_django.live_server_helper import LiveServer
 
 from devices.models import Device
@@ -63,8 +64,8 @@ def test_the_bars_and_the_balance_are_those_of_history(page: Page, live_server: 
     expect(drawn(page).first).to_be_visible(timeout=PATIENCE_MS)
     grid = home.ports.get(number=1)
     hours = history.energy([grid], SATURDAY + DAY_MS, SATURDAY + 2 * DAY_MS, "hour", now_ms=SATURDAY + 3 * DAY_MS)
-    assert values_of(page, "Import") == pytest.approx([-hour.import_kwh for hour in hours])
-    assert values_of(page, "Sat 24 Oct 2026") == [-1.0] * 24
+    assert values_of(page, "Import") == pytest.approx([hour.import_kwh for hour in hours])
+    assert values_of(page, "Sat 24 Oct 2026") == [1.0] * 24
 
     balance = page.get_by_role("region", name="Balance")
     expect(balance).to_contain_text("48.00 kWh")
@@ -80,7 +81,7 @@ def test_the_bars_and_the_balance_are_those_of_history(page: Page, live_server: 
     page.wait_for_function(
         "() => document.querySelector('#energy-bars .js-plotly-plot')._fullLayout.xaxis._categories.length === 1"
     )
-    assert values_of(page, "Import") == [-48.0]
+    assert values_of(page, "Import") == [48.0]
 
     page.locator("input[aria-label='Bars of']").click()
     page.get_by_role("option", name="All ports").click()
@@ -94,3 +95,63 @@ def test_the_energy_view_fits_a_phone(page: Page, live_server: LiveServer, home:
     log_in(page, live_server, "day=2026-10-24")
     expect(page.locator("#energy-flow .sankey-node").first).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+
+
+class Asked:
+    """Which parts of the view the page asks the server for."""
+
+    def __init__(self, page: Page) -> None:
+        self.parts: list[str] = []
+        page.on("request", self.hear)
+
+    def hear(self, request: Request) -> None:
+        if "/_dash-update-component" in request.url:
+            output = json.loads(request.post_data or "{}")["output"]
+            self.parts += [part for part in ("bars", "balance", "heat") if f"energy-{part}-" in output]
+
+
+def test_a_choice_asks_for_its_own_part_alone_and_keeps_the_focus(
+    page: Page, live_server: LiveServer, home: Device
+) -> None:
+    log_in(page, live_server, "day=2026-10-25")
+    expect(page.locator("#energy-heat .heatmaplayer image")).to_have_count(1, timeout=PATIENCE_MS)
+    asked = Asked(page)
+    hour = page.locator(".ct6-energy-choices input[value=hour]")
+    hour.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(f"{live_server.url}/?view=energy&day=2026-10-25&bucket=day")
+    page.wait_for_function(
+        "() => document.querySelector('#energy-bars .js-plotly-plot')._fullLayout.xaxis._categories.length === 1"
+    )
+    assert page.evaluate("() => document.activeElement.value") == "day"
+    assert asked.parts == ["bars"]
+
+    asked.parts.clear()
+    heat = page.locator("input[aria-label='Heat map of']")
+    heat.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{live_server.url}/?view=energy&day=2026-10-25&bucket=day&heat=2")
+    expect(heat).to_be_focused()
+    page.wait_for_function("() => document.querySelector('#energy-heat .js-plotly-plot').data[0].zmax === 1")
+    assert asked.parts == ["heat"]
+
+
+@pytest.mark.browser_context_args(locale="de-DE")
+def test_words_and_numbers_follow_the_browser(page: Page, live_server: LiveServer, home: Device) -> None:
+    page.goto(f"{live_server.url}/login/?next=/%3Fview=energy%26day=2026-10-24")
+    page.get_by_label("Benutzername").fill("anna")
+    page.get_by_label("Passwort").fill(PASSWORD)
+    page.get_by_role("button", name="Anmelden").click()
+    balance = page.get_by_role("region", name="Bilanz")
+    expect(balance).to_contain_text("Aus dem Netz24,00 kWh", timeout=PATIENCE_MS)
+    expect(page.locator("#energy-flow")).to_contain_text("72,0 kWh", timeout=PATIENCE_MS)
+    for graph in ("bars", "flow", "heat"):
+        page.wait_for_function(
+            "(name) => document.querySelector(`#energy-${name} .js-plotly-plot`).layout.separators === ',.'", arg=graph
+        )
+    page.get_by_text("anna").click()
+    page.get_by_role("button", name="English").click()
+    expect(page).to_have_url(f"{live_server.url}/?view=energy&day=2026-10-24")
+    expect(page.get_by_role("region", name="Balance")).to_contain_text("From the grid24,00 kWh", timeout=PATIENCE_MS)

@@ -1,9 +1,11 @@
 """What appears by itself in a real browser: new values in the tiles, silence, and units that wait to be adopted."""
 
+import re
 from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -80,7 +82,8 @@ def test_a_silent_device_says_so_on_strip_and_tab(page: Page, live_server: LiveS
     make_user("anna", sees=[attic], password=PASSWORD)
     store_answer(attic, now_ms() - 600 * SECOND_MS, SECOND_MS, [-1500.0, 2000.0])
     log_in(page, live_server)
-    expect(page.locator(".ct6-fresh")).to_contain_text("No data since", timeout=PATIENCE_MS)
+    expect(page.locator("#freshness").get_by_role("status")).to_contain_text("No data since", timeout=PATIENCE_MS)
+    expect(page.locator("#panel").get_by_text("No data since")).to_have_count(1)
     expect(tile(page, "Grid").locator(".ct6-tile-now")).to_have_text("– kWno data")
     expect(page.get_by_role("tab", name="Attic")).to_contain_text("No data since")
 
@@ -100,9 +103,61 @@ def test_a_tile_shows_its_port_alone_and_again_all(page: Page, live_server: Live
     expect(solar).to_have_attribute("aria-pressed", "true")
     assert "Grid" in page.evaluate(names)
     assert "Solar" not in page.evaluate(names)
-    page.keyboard.press("Enter")
+    assert parse_qs(urlsplit(page.url).query) == {"hidden": ["1"]}
+
+    page.reload()
+    expect(solar).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function(f"() => ({names}).includes('Grid')")
+    solar.click()
     expect(solar).to_have_attribute("aria-pressed", "false")
-    assert page.evaluate(names) == []
+    page.wait_for_function(f"() => ({names}).length === 0")
+    assert urlsplit(page.url).query == ""
+
+
+def test_a_tile_is_not_undone_by_a_figure_that_was_on_its_way(
+    page: Page, live_server: LiveServer, attic: Device
+) -> None:
+    make_user("anna", sees=[attic], password=PASSWORD)
+    log_in(page, live_server)
+    left_out = "() => document.querySelector('.js-plotly-plot').data.filter((t) => t.visible === 'legendonly').length"
+    solar = tile(page, "Solar")
+    expect(page.locator(".legendtext")).to_have_text(["Grid", "Solar"], timeout=PATIENCE_MS)
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "plot-drawn" in (route.request.post_data or "") and not waiting:
+            waiting.append(route)
+        else:
+            route.fallback()
+
+    page.route(re.compile("/_dash-update-component"), hold)
+    with page.expect_request(lambda request: "plot-drawn" in (request.post_data or "")):
+        page.get_by_role("radiogroup", name="Resolution").get_by_text("Min", exact=True).click()
+    solar.click()
+    expect(page).to_have_url(re.compile("hidden=1"))
+    waiting[0].continue_()
+    expect(page.locator("#plot-read")).to_contain_text("a minute")
+    page.wait_for_function(f"() => ({left_out})() > 0")
+
+
+def test_points_of_an_hour_are_not_read_anew_with_every_answer(
+    page: Page, live_server: LiveServer, attic: Device
+) -> None:
+    make_user("anna", sees=[attic], password=PASSWORD)
+    page.goto(live_server.url + "/?range=week&resolution=hour")
+    page.get_by_label("User name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#plot-read")).to_contain_text("of an hour", timeout=PATIENCE_MS)
+    total = page.locator(".ct6-total td").nth(1)
+    expect(total).to_have_text("0.00")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+
+    store_answer(attic, now_ms(), 600 * SECOND_MS, [-6000.0, 0.0])
+    expect(total).not_to_have_text("0.00", timeout=SOON_MS)
+    assert any("energy-told" in body for body in asked)
+    assert not any("plot-drawn" in body for body in asked)
 
 
 def test_staff_adopt_a_unit_on_the_page(page: Page, live_server: LiveServer, newcomer: Device) -> None:

@@ -82,6 +82,24 @@ def test_a_revoked_link_says_so_by_itself(
     complaints.errors.clear()
 
 
+def test_a_revoked_link_says_so_at_the_next_question_and_of_no_problem_before(
+    page: Page, live_server: LiveServer, display: tuple[WallDisplay, str], complaints: Complaints
+) -> None:
+    hang(page, live_server.url + display[1])
+    page.evaluate(
+        """() => {
+            const trouble = document.getElementById("trouble");
+            new MutationObserver(() => localStorage.setItem("said", trouble.textContent))
+                .observe(trouble, { attributes: true, childList: true, subtree: true });
+        }"""
+    )
+    wall.revoke(display[0])
+    page.clock.run_for(3 * SECOND_MS)
+    expect(page.get_by_text("was revoked")).to_be_visible(timeout=PATIENCE_MS)
+    assert (page.evaluate("() => localStorage.getItem('said')") or "").strip() == ""
+    complaints.errors.clear()
+
+
 def test_it_loads_itself_anew_once_the_server_is_back(
     page: Page, live_server: LiveServer, display: tuple[WallDisplay, str], complaints: Complaints
 ) -> None:

@@ -19,14 +19,14 @@ class Question:
     states: tuple[str, ...] = ()
 
 
-LOOK = Question(("stamp.data", "freshness.children"), ("url.search", "look.data"), ("stamp.data",))
+LOOK = Question(("seen.data", "freshness.children"), ("url.search", "look.data"), ("seen.data",))
 DRAW = Question(
     ("plot-drawn.data", "plot-note.children", "plot-told.data"),
-    ("url.search", "stamp.data", "scheme.data"),
+    ("url.search", "plot-stamp.data", "scheme.data"),
     ("room.data",),
 )
 TELL = Question(("energy-told.data",), ("url.search", "stamp.data"))
-PEAK = Question(("peak-told.data",), ("url.search",))
+PEAK = Question(("peak-told.data",), ("peak-asked.data",), ("url.search",))
 SHOW = Question(
     (
         "tabs.children",
@@ -59,9 +59,11 @@ def ask(
     return client.post(URL, json.dumps(body), content_type="application/json", headers=headers)
 
 
-def answer(client: Client, question: Question, search: str = "", **values: Any) -> dict[str, Any]:
+def answer(
+    client: Client, question: Question, search: str = "", *, language: str = "en", **values: Any
+) -> dict[str, Any]:
     """What a callback answers by ``id.property``."""
-    response: HttpResponse = ask(client, question, {"url.search": search, **values})
+    response: HttpResponse = ask(client, question, {"url.search": search, **values}, **{"Accept-Language": language})
     assert response.status_code == 200, response.content
     found = json.loads(response.content)["response"]
     return {f"{name}.{prop}": value for name, props in found.items() for prop, value in props.items()}

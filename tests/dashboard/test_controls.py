@@ -138,6 +138,16 @@ class TestChoices:
         assert {"resolution", "quantity", "sign", "view"} <= set(defaults["moving"])
         assert "device" not in defaults["moving"]
 
+    def test_a_port_that_is_left_out_stays_left_out_in_another_range(self, staff: Client) -> None:
+        make_device()
+        assert told(staff, "?hidden=2,5")["week"]["href"] == "?range=week&hidden=2,5"
+        assert "hidden" not in told(staff)["week"]["href"]
+
+    def test_they_speak_german_to_those_who_ask_for_it(self, staff: Client) -> None:
+        make_device()
+        said = answer(staff, SHOW, "?day=2026-03-01", language="de")["defaults.data"]["told"]
+        assert [{"says": "earlier"}, {"children": "Tag davor"}] in said
+
     def test_the_views_take_turns(self, staff: Client) -> None:
         make_device()
         power, energy = answer(staff, SHOW), answer(staff, SHOW, "?view=energy")

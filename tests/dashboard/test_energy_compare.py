@@ -4,8 +4,10 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
 
-from dashboard.compare import Period, counterparts, months_before, name_of, same_moment
+from dashboard.compare import Period, counterparts, name_of, same_moment
+from dashboard.ranges import months_before
 from readings.periods import HOUR_MS, format_time, parse_time, to_ms
 
 LONDON = ZoneInfo("Europe/London")
@@ -118,6 +120,12 @@ def test_a_midnight_off_the_hour_lies_in_an_hour(zone: ZoneInfo, is_cut: bool) -
 )
 def test_periods_have_names(span: tuple[str, str], name: str) -> None:
     assert name_of(period(*span)) == name
+
+
+def test_names_are_in_the_language_that_is_active() -> None:
+    with translation.override("de"):
+        assert name_of(MARCH, ms("2026-03-10T09:00")) == "März 2026, bis 10. Mär 09:00"
+        assert name_of(period("2026-11-16", "2026-11-23")) == "16. Nov – 22. Nov 2026"
 
 
 def test_a_name_says_where_the_period_was_cut() -> None:

@@ -32,11 +32,11 @@ def unpacked(values: dict[str, str], dtype: str = "<f4") -> list[float]:
 
 
 # --- Bars --------------------------------------------------------------------------------------------------------
-def bars(*lines: BarLine, ghost: BarLine | None = None, incomplete: bool = False, below: bool = True) -> dict[str, Any]:
+def bars(*lines: BarLine, ghost: BarLine | None = None, incomplete: bool = False) -> dict[str, Any]:
     pieces = period("2026-11-21", "2026-11-23").pieces("day")
     drawing = BarDrawing(
         axis=axis_of(pieces, "day", LONDON, [100.0, 40.0 if incomplete else 100.0]), ghost=ghost,
-        incomplete=np.array([False, incomplete]), is_import_below=below, scheme="light", title="kWh", choice="",
+        incomplete=np.array([False, incomplete]), scheme="light", choice="",
     )  # fmt: skip
     return bars_figure(lines, drawing)
 
@@ -45,11 +45,17 @@ GRID = BarLine("grid", "Grid <b>", None, np.array([2.0, 3.0]), np.array([1.0, 0.
 HEATER = BarLine("port-4", "Heater", 4, np.array([0.5, np.nan]), np.array([0.0, np.nan]))
 
 
-@pytest.mark.parametrize(("below", "imported", "exported"), [(True, [-2, -3], [1, 0]), (False, [2, 3], [-1, 0])])
-def test_import_and_export_lie_on_two_sides_of_zero(below: bool, imported: list[int], exported: list[int]) -> None:
-    data = bars(GRID, below=below)["data"]
+def test_import_lies_above_zero_and_export_below_it() -> None:
+    data = bars(GRID)["data"]
     assert [bar["name"] for bar in data] == ["Import", "Export"]
-    assert [[abs(value) * np.sign(value) for value in unpacked(bar["y"])] for bar in data] == [imported, exported]
+    assert [unpacked(bar["y"]) for bar in data] == [[2.0, 3.0], [-1.0, 0.0]]
+
+
+def test_what_is_told_of_an_export_has_no_sign() -> None:
+    imported, exported = bars(GRID)["data"]
+    assert imported["hovertemplate"] == "Grid &lt;b&gt;: %{y:,.3~f} kWh import<extra></extra>"
+    assert exported["hovertemplate"] == "Grid &lt;b&gt;: %{customdata:,.3~f} kWh export<extra></extra>"
+    assert unpacked(exported["customdata"]) == [1.0, 0.0]
 
 
 def test_bars_begin_at_the_first_bucket_and_the_axis_names_all() -> None:
@@ -78,7 +84,11 @@ def test_without_a_period_before_the_bars_have_the_axis_that_is_labelled() -> No
 def test_bars_that_were_measured_in_part_are_hatched_and_named() -> None:
     figure = bars(GRID, incomplete=True)
     assert figure["data"][0]["marker"]["pattern"]["shape"] == ["", "/"]
-    assert figure["layout"]["xaxis"]["categoryarray"][1] == "Sun 22 Nov 2026 · 40.0 % measured"
+    name = "Sun 22 Nov 2026 · 40.0 % measured"
+    assert figure["layout"]["xaxis"]["categoryarray"][1] == name
+    ((place, told),) = figure["partly"]
+    assert (place, told["children"]) == (1, name)
+    assert told["data-numbers"] == [["share", 40.0, 1]], "the browser writes it in its own locale"
 
 
 def test_names_of_ports_are_no_markup() -> None:
@@ -149,8 +159,9 @@ def test_loads_that_hold_each_other_are_noticed() -> None:
 
 def test_the_bands_are_as_wide_as_their_kwh() -> None:
     uses = [Use("Heater <1>", 4, 2 * KWH)]
-    (picture,) = flow_figure(flows_to_draw(BALANCE, uses), uses, "light")["data"]
-    labels = picture["node"]["label"]
+    figure = flow_figure(flows_to_draw(BALANCE, uses), uses, "light")
+    (picture,) = figure["data"]
+    labels, names = picture["node"]["label"], picture["node"]["customdata"]
     ends = [
         (labels[source].split("<br>")[0], labels[target].split("<br>")[0])
         for source, target in zip(picture["link"]["source"], picture["link"]["target"], strict=True)
@@ -159,6 +170,8 @@ def test_the_bands_are_as_wide_as_their_kwh() -> None:
     assert picture["link"]["value"] == [3.0, 1.0, 6.0, 2.0, 7.0]
     assert "Heater &lt;1&gt;<br>2.0 kWh" in labels
     assert "Home<br>9.0 kWh" in labels
+    told = [f"{name}<br>{energy['children']}" for name, energy in zip(names, figure["energies"], strict=True)]
+    assert told == labels, "the browser writes them anew, in its own locale"
 
 
 def test_a_load_named_as_a_place_stays_apart_from_it() -> None:
@@ -224,15 +237,14 @@ def test_without_measurement_there_is_no_map() -> None:
     assert heat_map_of([], LONDON) is None
 
 
-@pytest.mark.parametrize(("below", "value"), [(True, -1.0), (False, 1.0)])
-def test_the_map_follows_the_sign_of_the_page(below: bool, value: float) -> None:
-    (cells,) = heat_figure(heat("2026-11-21", "2026-11-22"), "dark", is_import_below=below)["data"]
-    assert set(unpacked(cells["z"])) == {value}
+def test_import_is_above_zero_in_the_map_too() -> None:
+    (cells,) = heat_figure(heat("2026-11-21", "2026-11-22"), "dark")["data"]
+    assert set(unpacked(cells["z"])) == {1.0}
     assert (cells["z"]["shape"], cells["x0"]) == ("24, 1", "2026-11-21")
     assert cells["zmin"] == -cells["zmax"], "zero has the colour of the ground"
 
 
 def test_a_year_of_hours_is_small() -> None:
-    figure = heat_figure(heat("2025-01-01", "2026-01-01"), "light", is_import_below=True)
+    figure = heat_figure(heat("2025-01-01", "2026-01-01"), "light")
     assert len(str(figure)) < 80_000
     assert heatmap.HOURS == 24

@@ -22,16 +22,24 @@ from tests.readings.bulk import steady, store
 
 pytestmark = pytest.mark.django_db
 
-INPUTS = ("url.search", "energy-minute.data", "scheme.data")
-BARS = Question(("energy-bars-drawn.data", "energy-bars-note.children"), INPUTS)
+BARS = Question(
+    ("energy-bars-drawn.data", "energy-bars-note-told.data"),
+    ("energy-bars-asked.data", "energy-minute.data"),
+    ("url.search",),
+)
 BALANCE = Question(
     (
-        "energy-balance.children", "energy-comparison.children", "energy-flow.figure", "energy-flow-note.children",
-        "energy-flow-place.hidden",
+        "energy-balance-told.data", "energy-comparison-told.data", "energy-flow-drawn.data",
+        "energy-flow-note.children", "energy-flow-place.hidden",
     ),
-    INPUTS,
+    ("energy-balance-asked.data", "energy-minute.data"),
+    ("url.search",),
 )  # fmt: skip
-HEAT = Question(("energy-heat.figure", "energy-heat-note.children"), INPUTS)
+HEAT = Question(
+    ("energy-heat-drawn.data", "energy-heat-note.children"),
+    ("energy-heat-asked.data", "energy-minute.data"),
+    ("url.search",),
+)
 ALL = {"bars": BARS, "balance": BALANCE, "heat": HEAT}
 
 MIDNIGHT = parse_time("2026-10-24T00:00:00+01:00")
@@ -88,8 +96,8 @@ def test_bars_are_the_energies_of_history(client: Client, home: Device, words: s
     found = history.energy([port], first, end, "day" if count == 3 else "hour", now_ms=end)
     assert len(found) == count
     imported, exported = (bar for bar in figure["data"] if bar["name"] in ("Import", "Export"))
-    assert unpacked(imported["y"]) == pytest.approx([-energy.import_kwh for energy in found])
-    assert unpacked(exported["y"]) == pytest.approx([energy.export_kwh for energy in found])
+    assert unpacked(imported["y"]) == pytest.approx([energy.import_kwh for energy in found])
+    assert unpacked(exported["y"]) == pytest.approx([-energy.export_kwh for energy in found])
     assert len(figure["layout"]["xaxis"]["categoryarray"]) == count
 
 
@@ -97,7 +105,7 @@ def test_months_and_years_add_up(client: Client, home: Device) -> None:
     for bucket, words in (("month", "October 2026"), ("year", "2026")):
         figure = bars(client, home, f"start=2026-01-01&stop=2027-01-01&bucket={bucket}&bars=2")
         (exported,) = (bar for bar in figure["data"] if bar["name"] == "Export")
-        assert np.nansum(unpacked(exported["y"])) == pytest.approx(2 * 36)
+        assert np.nansum(unpacked(exported["y"])) == pytest.approx(-2 * 36)
         named = [name.split(" · ")[0] for name in figure["layout"]["xaxis"]["categoryarray"]]
         assert words in named
 
@@ -114,38 +122,40 @@ def test_the_day_before_stands_behind(client: Client, home: Device) -> None:
     assert ghost["name"] == "Sun 25 Oct 2026"
     day = MIDNIGHT + DAY_MS
     (before,) = history.energy([home.ports.get(number=1)], day, day + 25 * HOUR_MS, "day", now_ms=day + 2 * DAY_MS)
-    assert unpacked(ghost["y"]) == pytest.approx([-before.import_kwh])
+    assert unpacked(ghost["y"]) == pytest.approx([before.import_kwh])
 
 
 def test_hours_of_a_year_are_days_and_it_says_so(client: Client, home: Device) -> None:
     told = answer(client, BARS, search(home, "start=2026-01-01&stop=2027-01-01&bucket=hour"))
     assert len(told["energy-bars-drawn.data"]["layout"]["xaxis"]["categoryarray"]) == 365
-    assert "Hours are shown of up to 62 days." in texts(told["energy-bars-note.children"])
+    assert "Hours are shown of up to 62 days." in texts(told["energy-bars-note-told.data"])
 
 
 def test_coverage_is_told_where_it_is_not_nearly_all(client: Client, home: Device) -> None:
     whole = answer(client, BARS, search(home, "day=2026-10-24"))
-    assert "measured" not in texts(whole["energy-bars-note.children"])
+    assert "measured" not in texts(whole["energy-bars-note-told.data"])
     part = answer(client, BARS, search(home, "start=2026-10-26&stop=2026-10-28"))
-    assert "measured" in texts(part["energy-bars-note.children"])
+    assert "measured" in texts(part["energy-bars-note-told.data"])
 
 
 def test_a_range_without_readings_says_so(client: Client, home: Device) -> None:
     told = answer(client, BARS, search(home, "day=2026-09-01"))
-    assert "There are no readings in this range." in texts(told["energy-bars-note.children"])
+    assert "There are no readings in this range." in texts(told["energy-bars-note-told.data"])
     told = answer(client, BARS, search(home, "day=2099-09-01"))
-    assert "This range is still to come." in texts(told["energy-bars-note.children"])
+    assert "This range is still to come." in texts(told["energy-bars-note-told.data"])
 
 
-def test_import_is_above_zero_where_that_was_chosen(client: Client, home: Device) -> None:
-    figure = bars(client, home, "day=2026-10-24&sign=positive")
+@pytest.mark.parametrize("sign", ["negative", "positive"])
+def test_import_is_above_zero_whatever_sign_powers_have(client: Client, home: Device, sign: str) -> None:
+    figure = bars(client, home, f"day=2026-10-24&sign={sign}")
     (imported,) = (bar for bar in figure["data"] if bar["name"] == "Import")
     assert max(unpacked(imported["y"])) == pytest.approx(1.0)
+    assert figure["layout"]["yaxis"]["title"]["text"] == "kWh  (export below zero)"
 
 
 # --- Balance -----------------------------------------------------------------------------------------------------
 def test_the_balance_has_its_formulas_beside_it(client: Client, home: Device) -> None:
-    told = texts(answer(client, BALANCE, search(home, "day=2026-10-24"))["energy-balance.children"])
+    told = texts(answer(client, BALANCE, search(home, "day=2026-10-24"))["energy-balance-told.data"])
     assert "From the grid 12.00 kWh To the grid 12.00 kWh Solar 24.00 kWh" in told
     assert "Home 24.00 kWh = import + solar + battery out − export − battery in" in told
     assert "Self-sufficiency 50.0 %" in told
@@ -156,13 +166,13 @@ def test_the_balance_has_its_formulas_beside_it(client: Client, home: Device) ->
 
 
 def test_a_year_is_worked_out_day_by_day_and_says_so(client: Client, home: Device) -> None:
-    told = answer(client, BALANCE, search(home, "start=2026-01-01&stop=2027-01-01"))["energy-balance.children"]
+    told = answer(client, BALANCE, search(home, "start=2026-01-01&stop=2027-01-01"))["energy-balance-told.data"]
     assert "day by day" in texts(told)
 
 
 def test_without_solar_the_shares_are_not_known(client: Client, home: Device) -> None:
     home.ports.exclude(role="grid").update(role="other")
-    told = texts(answer(client, BALANCE, search(home, "day=2026-10-24"))["energy-balance.children"])
+    told = texts(answer(client, BALANCE, search(home, "day=2026-10-24"))["energy-balance-told.data"])
     assert "Self-sufficiency not known" in told
     assert "Self-consumption not known" in told
 
@@ -170,24 +180,24 @@ def test_without_solar_the_shares_are_not_known(client: Client, home: Device) ->
 def test_without_roles_staff_are_led_to_where_they_are_set(client: Client, home: Device) -> None:
     home.ports.update(role="other")
     told = answer(client, BALANCE, search(home, "day=2026-10-24"))
-    assert find(told["energy-balance.children"], href=f"/admin/devices/device/{home.pk}/change/")
+    assert find(told["energy-balance-told.data"], href=f"/admin/devices/device/{home.pk}/change/")
     assert told["energy-flow-place.hidden"] is True
     others = logged_in(make_user("ben", sees=[home]))
     told = answer(others, BALANCE, search(home, "day=2026-10-24"))
-    assert "An administrator can set the roles" in texts(told["energy-balance.children"])
+    assert "An administrator can set the roles" in texts(told["energy-balance-told.data"])
 
 
 def test_a_clamp_the_wrong_way_round_is_noticed(client: Client, home: Device) -> None:
     home.ports.filter(role="solar").update(role="other")
     night_away = search(home, "start=2026-10-24T12:00&stop=2026-10-25T00:00")
-    told = texts(answer(client, BALANCE, night_away)["energy-balance.children"])
+    told = texts(answer(client, BALANCE, night_away)["energy-balance-told.data"])
     assert "below zero" in told
 
 
 def test_the_flow_shows_who_fed_whom(client: Client, home: Device) -> None:
     told = answer(client, BALANCE, search(home, "day=2026-10-24"))
     assert told["energy-flow-place.hidden"] is False
-    (picture,) = told["energy-flow.figure"]["data"]
+    (picture,) = told["energy-flow-drawn.data"]["data"]
     labels = [label.split("<br>")[0] for label in picture["node"]["label"]]
     links = picture["link"]
     flows = {
@@ -205,7 +215,7 @@ def test_the_flow_shows_who_fed_whom(client: Client, home: Device) -> None:
 
 # --- Comparison --------------------------------------------------------------------------------------------------
 def compared(told: dict[str, Any]) -> dict[str, list[str]]:
-    rows = [row for row in rows_in(told["energy-comparison.children"]) if len(row) == 4]
+    rows = [row for row in rows_in(told["energy-comparison-told.data"]) if len(row) == 4]
     return {row[0]: row[1:] for row in rows}
 
 
@@ -237,7 +247,7 @@ def test_without_roles_the_ports_are_compared(client: Client, home: Device) -> N
 
 
 def test_where_there_was_nothing_before_it_says_so(client: Client, home: Device) -> None:
-    told = texts(answer(client, BALANCE, search(home, "day=2026-10-24"))["energy-comparison.children"])
+    told = texts(answer(client, BALANCE, search(home, "day=2026-10-24"))["energy-comparison-told.data"])
     assert "There are no readings to compare with: Fri 23 Oct 2026" in told
 
 
@@ -251,18 +261,39 @@ def test_a_day_that_goes_on_is_compared_up_to_its_last_full_hour(client: Client)
     told = answer(client, BALANCE, search(device, ""))
     hours = (now_ms - today) // HOUR_MS
     if hours == 0:
-        assert "Nothing of this range is complete yet." in texts(told["energy-comparison.children"])
+        assert "Nothing of this range is complete yet." in texts(told["energy-comparison-told.data"])
         return
     assert compared(told)["From the grid"] == [f"{hours}.00", f"{hours}.00", "±0.0 %"]
+
+
+# --- In German ---------------------------------------------------------------------------------------------------
+def test_all_is_told_in_the_language_of_the_page(client: Client, home: Device) -> None:
+    words = search(home, "day=2026-10-25")
+    told = answer(client, BALANCE, words, language="de")
+    balance, comparison = (texts(told[f"energy-{part}-told.data"]) for part in ("balance", "comparison"))
+    assert "Aus dem Netz 13.00 kWh Ins Netz 12.00 kWh" in balance
+    assert "So, 25. Okt 2026 Sa, 24. Okt 2026 Unterschied" in comparison
+    assert "Ins Netz" in str(told["energy-flow-drawn.data"])
+    figure = answer(client, BARS, words, language="de")["energy-bars-drawn.data"]
+    assert [bar["name"] for bar in figure["data"] if bar["showlegend"]] == ["Sa, 24. Okt 2026", "Bezug", "Einspeisung"]
+    note = answer(client, HEAT, words, language="de")["energy-heat-note.children"]
+    assert "unter null ist Einspeisung" in texts(note)
+
+
+def test_the_choices_are_told_in_the_language_of_the_page(client: Client, home: Device) -> None:
+    pairs = answer(client, SHOW, search(home, ""), language="de")["defaults.data"]["told"]
+    choices = {identity["control"]: props for identity, props in pairs if "control" in identity}
+    assert [item["label"] for item in choices["bucket"]["data"]] == ["Auto", "Stunde", "Tag", "Monat", "Jahr"]
+    assert [item["label"] for item in choices["bars"]["data"]][:2] == ["Netz (nach Rolle)", "Alle Kanäle"]
 
 
 # --- Heat map ----------------------------------------------------------------------------------------------------
 def test_the_heat_map_is_of_the_chosen_port(client: Client, home: Device) -> None:
     told = answer(client, HEAT, search(home, "start=2026-10-24&stop=2026-10-27&heat=2"))
-    (cells,) = told["energy-heat.figure"]["data"]
+    (cells,) = told["energy-heat-drawn.data"]["data"]
     values = np.array(unpacked(cells["z"])).reshape(24, 3)
-    assert values[:, 0].tolist() == [0.0] * 12 + [2.0] * 12
-    assert np.nansum(values) == pytest.approx(2 * 36)
+    assert values[:, 0].tolist() == [0.0] * 12 + [-2.0] * 12
+    assert np.nansum(values) == pytest.approx(-2 * 36)
     assert "Europe/London" in texts(told["energy-heat-note.children"])
 
 

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from dashboard.excel import to_excel
 from dashboard.export import file_name, table_of, to_csv
@@ -76,6 +77,15 @@ class TestTable:
     def test_a_column_per_shown_port_with_its_name_and_unit(self, house: Device) -> None:
         head = csv_of(house, f"{NOONTIME}&resolution=second")[0]
         assert head == ["Time", "Grid (W)", "Solar (W)"]
+
+    def test_a_range_without_anything_in_it_is_a_file_too(self, house: Device) -> None:
+        nothing = "start=2026-11-21T12:00&stop=2026-11-21T12:00"
+        for words in (nothing, f"{nothing}&view=energy", "start=2026-11-22T00:00&stop=2026-11-21T00:00&view=energy"):
+            assert len(csv_of(house, words)) == 1
+            assert excel_of(house, words)[0] == [excel_of(house, words)[0][0]]
+
+    def test_a_line_that_was_switched_off_is_left_out(self, house: Device) -> None:
+        assert csv_of(house, f"{NOONTIME}&resolution=second&hidden=1")[0] == ["Time", "Solar (W)"]
 
     def test_readings_as_they_came_have_no_lowest_and_highest(self, house: Device) -> None:
         assert csv_of(house, f"{NOONTIME}&resolution=second")[1] == ["2026-11-21T12:01:00+01:00", "-6000.0", "3000.0"]
@@ -236,12 +246,38 @@ class TestExcel:
             ["Solar", pytest.approx(-0.15), 0.0, pytest.approx(0.15)],
             ["Total", pytest.approx(0.15), pytest.approx(0.3), pytest.approx(0.15)],
         ]
-        assert about[top + 4 :] == [["Measured", "0.4 %"], ["Recovered", "0 %"], ["Missing", "99.6 %"]]
+        assert about[top + 4 :] == [
+            ["Measured", pytest.approx(100 * 6 / 1440)],
+            ["Recovered", 0.0],
+            ["Missing", pytest.approx(100 * 1434 / 1440)],
+        ]
 
     def test_a_device_without_readings_has_a_file_too(self) -> None:
         values, about = excel_of(make_device(timezone="Europe/Berlin"))
         assert len(values) == 1
         assert about[-1][0] == "Total"
+
+
+class TestLanguage:
+    def test_an_excel_file_is_in_the_language_of_whoever_asks(self, house: Device) -> None:
+        with translation.override("de"):
+            values, about = excel_of(house, f"{DAY}&resolution=hour")
+        assert values[0][:3] == ["Zeit", "Grid (W)", "Grid Minimum (W)"]
+        assert ["Auflösung", "Stunde, eine Zeile je 3600 s"] in about
+        assert ["Energie in kWh", "Saldo", "Bezug", "Einspeisung"] in about
+
+    def test_a_port_s_name_is_nobody_s_word(self) -> None:
+        device = make_device(ports=["Import"], timezone="Europe/Berlin")
+        with translation.override("de"):
+            values, _ = excel_of(device, f"{NOONTIME}&resolution=second")
+        assert values[0] == ["Zeit", "Import (W)"]
+
+    @pytest.mark.parametrize("words", [f"{DAY}&resolution=hour", "view=energy&range=month", "quantity=voltage"])
+    def test_a_csv_file_is_the_same_for_everybody(self, words: str, house: Device) -> None:
+        """Programs read it."""
+        english = csv_of(house, words)
+        with translation.override("de"):
+            assert csv_of(house, words) == english
 
 
 class TestFileName:

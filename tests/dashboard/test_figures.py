@@ -45,9 +45,9 @@ def day(date: str, zone: str) -> Span:
 
 def drawn(span: Span, times: list[int], values: list[float], *, step_ms: int | None = MINUTE_MS, **more: Any) -> Figure:
     about = {name: more.pop(name) for name in ("low", "high", "recovered") if name in more}
-    name = more.pop("name", "Grid")
-    trace = Trace("port-1", name, 1, np.array(times, dtype=np.int64), np.array(values, dtype=float), **about)
-    values_of = {"scheme": "light", "zoom": "1 today", "choice": "1", "view": span, **more}
+    name, number = more.pop("name", "Grid"), more.pop("port_number", 1)
+    trace = Trace("port-1", name, number, np.array(times, dtype=np.int64), np.array(values, dtype=float), **about)
+    values_of = {"scheme": "light", "zoom": "1 today", "view": span, **more}
     return line_figure([trace], Drawing(measure=KILOWATTS, span=span, step_ms=step_ms, **values_of))
 
 
@@ -132,10 +132,22 @@ def test_hover_tells_all_lines_at_that_moment_in_their_unit() -> None:
     assert figure["data"][0]["hovertemplate"] == "%{y:,.3f} kW"
 
 
-def test_zoom_and_choice_of_traces_survive_new_data_under_the_same_name() -> None:
-    layout = drawn(UTC_DAY, [], [], zoom="3 2026-11-22", choice="3")["layout"]
-    assert layout["uirevision"] == "3 2026-11-22"
-    assert layout["legend"]["uirevision"] == "3"
+def test_a_zoom_survives_new_data_under_the_same_name() -> None:
+    assert drawn(UTC_DAY, [], [], zoom="3 2026-11-22")["layout"]["uirevision"] == "3 2026-11-22"
+
+
+def test_all_that_is_drawn_of_a_port_tells_its_number() -> None:
+    times = [UTC_DAY.start_ms, UTC_DAY.start_ms + MINUTE_MS]
+    recovered = np.array([True, False])
+    figure = drawn(UTC_DAY, times, [1.0, 2.0], low=np.array([0.5, 2.0]), high=np.array([1.0, 2.5]), recovered=recovered)
+    assert [trace["meta"] for trace in figure["data"]] == [{"port": 1}] * 3
+    assert "itemclick" not in figure["layout"]["legend"]
+
+
+def test_the_only_line_of_a_unit_cannot_be_left_out() -> None:
+    figure = drawn(UTC_DAY, [UTC_DAY.start_ms], [1.0], port_number=None)
+    assert "meta" not in figure["data"][0]
+    assert figure["layout"]["legend"]["itemclick"] is figure["layout"]["legend"]["itemdoubleclick"] is False
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,16 @@ def test_it_is_the_complete_day_with_the_most(client: Client, device: Device) ->
     assert "day=2026-10-06" in link["href"]
 
 
+def test_it_speaks_german_to_those_who_ask_for_it(client: Client, device: Device) -> None:
+    search = f"?device={device.pk}&{RANGE}&peak={device.ports.get(number=1).pk}"
+    told = answer(client, PEAK, search, language="de")["peak-told.data"]
+    assert texts(told).startswith("Am meisten bezogen, 48.00 kWh, am  Dienstag, 6. Oktober 2026")
+
+
+def test_a_port_that_exported_nothing_has_no_peak_day_of_export(client: Client, device: Device) -> None:
+    assert texts(peak(client, device, "&peakof=export")) == "Nothing was exported on any complete day of this range."
+
+
 def test_of_the_net_too(client: Client, device: Device) -> None:
     assert texts(peak(client, device, "&peakof=net")).startswith("The net was highest, 48.00 kWh, on")
 

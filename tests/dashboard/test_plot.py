@@ -1,6 +1,7 @@
 """The lines of a day, as the browser gets them."""
 
 import base64
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from django.test import Client
 
 from dashboard.plot import points_for
 from devices.models import Device
-from readings.periods import MINUTE_MS, SECOND_MS, parse_time
+from readings.periods import HOUR_MS, MINUTE_MS, SECOND_MS, parse_time, to_ms
 from readings.store import rollups
 from tests.dashboard.asking import DRAW, answer, ask, find, texts
 from tests.factories import make_device, store_reading
@@ -54,7 +55,7 @@ def values(line: dict[str, Any]) -> list[float]:
 
 
 def test_every_named_port_is_a_line_in_kw_with_import_below_zero(client: Client, device: Device) -> None:
-    grid, solar = lines(draw(client, device))
+    grid, solar = lines(draw(client, device, more="&resolution=minute"))
     assert [grid["name"], solar["name"]] == ["Grid", "Solar"]
     assert values(grid) == [-1.5, -1.5, -1.5]
     assert values(solar) == [2.0, 2.0, 2.0]
@@ -160,8 +161,16 @@ def test_a_zoom_reads_what_is_in_view_and_a_little_beside(client: Client, device
 
 
 def test_what_was_read_is_said(client: Client, device: Device) -> None:
-    assert "3 points of a minute." in read(draw(client, device))
-    assert "1 points of an hour." in read(draw(client, device, more="&resolution=hour"))
+    assert "3 points of a minute." in read(draw(client, device, more="&resolution=minute"))
+    assert "1 point of an hour." in read(draw(client, device, more="&resolution=hour"))
+
+
+def test_it_speaks_german_to_those_who_ask_for_it(client: Client, device: Device) -> None:
+    search = f"?device={device.pk}&day=2026-11-"
+    drawn, empty = (answer(client, DRAW, search + day + "&resolution=minute", language="de") for day in ("21", "20"))
+    assert read(drawn).endswith("3 Punkte zu einer Minute.")
+    assert drawn["plot-drawn.data"]["layout"]["yaxis"]["title"]["text"] == "Wirkleistung, kW  (Bezug unter null)"
+    assert "Zu den neuesten, vom 21. November 2026" in texts(empty["plot-note.children"])
 
 
 def test_recovered_pieces_are_said_and_drawn_apart(client: Client) -> None:
@@ -175,6 +184,7 @@ def test_recovered_pieces_are_said_and_drawn_apart(client: Client) -> None:
 
 def test_bands_hold_the_readings_of_what_was_thinned(client: Client) -> None:
     device = make_device(ports=["Grid"])
+    store_reading(device, NOON - 11 * HOUR_MS, SECOND_MS, [-1000.0])
     for second in range(120):
         store_reading(device, NOON + second * SECOND_MS, SECOND_MS, [-9000.0 if second == 77 else -1000.0])
     drawn = draw(client, device)
@@ -188,6 +198,28 @@ def test_bands_hold_the_readings_of_what_was_thinned(client: Client) -> None:
 @pytest.mark.parametrize(("room", "points"), [(None, 2000), (100, 400), (700, 1400), (9000, 4000), ("wide", 2000)])
 def test_two_points_a_pixel_within_bounds(room: object, points: int) -> None:
     assert points_for(room) == points
+
+
+class TestPace:
+    """How long the drawing is left alone while readings come in, as the browser is told."""
+
+    @pytest.fixture(autouse=True)
+    def meter(self) -> None:
+        store_reading(make_device(ports=["Grid"]), to_ms(datetime.now(UTC)), SECOND_MS, [-1000.0])
+
+    def pace(self, client: Client, words: str) -> int | None:
+        told: int | None = answer(client, DRAW, words)["plot-drawn.data"]["layout"]["meta"]["pace"]
+        return told
+
+    def test_today_is_read_anew_at_every_look(self, client: Client) -> None:
+        assert self.pace(client, "?resolution=minute") == 2 * SECOND_MS
+
+    def test_a_year_by_days_is_left_alone_for_most_of_an_hour(self, client: Client) -> None:
+        assert self.pace(client, "?range=year&resolution=day") == 48 * MINUTE_MS
+
+    def test_what_is_over_is_never_read_anew(self, client: Client) -> None:
+        assert self.pace(client, "?range=yesterday") is None
+        assert self.pace(client, f"?range=year&zoom={NOON}_{NOON + MINUTE_MS}") is None
 
 
 def test_a_start_after_the_stop_draws_nothing_and_says_why(client: Client, device: Device) -> None:

@@ -1,11 +1,11 @@
 """The ranges that buttons name, on the calendar of the device's zone."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.ranges import Preset, beside, instant, local, period_of, span_of
+from dashboard.ranges import Preset, beside, instant, local, midnight, period_of, span_of
 from readings.periods import HOUR_MS, format_time, parse_time
 
 LONDON = ZoneInfo("Europe/London")
@@ -47,6 +47,20 @@ def test_beside_a_month_is_a_month_however_long() -> None:
     september = beside(*october, LONDON, later=False)
     assert period_of(*september, LONDON) == "month"
     assert beside(*september, LONDON, later=True) == october
+
+
+@pytest.mark.parametrize(
+    ("span", "before"),
+    [
+        (("2026-01-01", "2026-04-01"), ("2025-10-01", "2026-01-01")),
+        (("2026-03-28", "2026-03-31"), ("2026-03-25", "2026-03-28")),
+    ],
+    ids=["a quarter", "three days, one of 23 hours"],
+)
+def test_beside_months_and_days_are_as_many(span: tuple[str, str], before: tuple[str, str]) -> None:
+    start, end, before_start, _ = (midnight(date.fromisoformat(day), LONDON) for day in (*span, *before))
+    assert beside(start, end, LONDON, later=False) == (before_start, start)
+    assert beside(before_start, start, LONDON, later=True) == (start, end)
 
 
 def test_beside_any_other_range_is_one_as_long() -> None:

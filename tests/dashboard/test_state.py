@@ -32,6 +32,7 @@ def test_an_address_without_words_shows_the_first_device_today() -> None:
             State(view="energy", resolution="hour", quantity_name="voltage", sign="positive"),
             "?view=energy&resolution=hour&quantity=voltage&sign=positive",
         ),
+        (State(hidden=(2, 5)), "?hidden=2,5"),
         (State(ymin=-2.5, ymax=10.0), "?ymin=-2.5&ymax=10"),
         (State(zoom=Zoom(NOON, NOON + HOUR_MS)), f"?zoom={NOON}_{NOON + HOUR_MS}"),
         (State(zoom=Zoom(None, None, -1.5, 2.0)), "?zoom=__-1.5_2"),
@@ -59,6 +60,8 @@ def test_an_address_reads_as_it_is_written(state: State, search: str) -> None:
         "?resolution=fortnight",
         "?quantity=password",
         "?sign=both",
+        "?hidden=all",
+        "?hidden=,-1,2.5,1000",
         "?ymin=nan&ymax=inf",
         "?zoom=5_3",
         "?zoom=0_1",
@@ -83,6 +86,14 @@ def test_a_start_alone_means_until_midnight(search: str) -> None:
 
 def test_a_stop_alone_means_from_midnight() -> None:
     assert State.read("?stop=2026-11-23T00:00").start == datetime.fromisoformat("2026-11-22T00:00")
+
+
+def test_what_is_left_out_is_told_once_and_in_order() -> None:
+    assert State.read("?hidden=5%2C2,,5,x").hidden == (2, 5)
+
+
+def test_another_range_leaves_out_the_same() -> None:
+    assert State(hidden=(2,)).named("week").hidden == State(hidden=(2,)).on(date(2026, 11, 22)).hidden == (2,)
 
 
 def test_another_range_is_not_zoomed() -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import override
 
 from dashboard.state import Shown, State, ports_of, shown_of
 from dashboard.tiles import said_of
@@ -84,11 +85,15 @@ class TestPower:
         later = NOW + 3 * MINUTE_MS
         assert {(tile["power_w"], tile["word"]) for tile in tiles(device, later)} == {(None, "no data")}
         silent = said(device, later)
-        assert (silent["silent"], silent["fresh"], silent["figures"]) == (True, "No data since 14:05", {})
+        assert (silent["fresh"], silent["figures"]) == ("", {}), "since when is said once on the page, elsewhere"
 
     def test_one_that_never_answered_says_so(self) -> None:
-        silent = said(make_device())
-        assert (silent["silent"], silent["fresh"]) == (True, "No data yet")
+        assert {tile["word"] for tile in tiles(make_device(ports=["Grid"]))} == {"no data"}
+
+    def test_it_speaks_german_to_those_who_ask_for_it(self, device: Device) -> None:
+        with override("de"):
+            assert [tile["word"] for tile in tiles(device)] == ["bezieht", "liefert", "ruht"]
+            assert said(device)["fresh"] == "Gemessen um 14:05:06"
 
 
 class TestDevice:

@@ -6,7 +6,9 @@ import re
 
 import pytest
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.test import Client
+from django.utils import translation
 
 from tests.factories import make_device
 from tests.people import PASSWORD, logged_in, make_user
@@ -124,3 +126,58 @@ class TestRefusals:
             response = client.post("/login/", {"username": "anna", "password": "wrong"})
         assert response.status_code == 429
         assert "Try again in 15 minutes." in response.content.decode()
+
+
+class TestLanguage:
+    def german(self) -> Client:
+        return Client(headers={"Accept-Language": "de"})
+
+    def test_a_page_is_in_the_language_that_the_browser_asks_for(self) -> None:
+        page = self.german().get("/login/").content.decode()
+        assert '<html lang="de"' in page
+        assert "Benutzername" in page
+
+    @pytest.mark.parametrize(
+        ("path", "sentence"), [("/no-such-page/", "Diese Seite gibt es nicht."), ("/wall/x/", "Diese Seite gibt es")]
+    )
+    def test_so_is_a_refusal(self, path: str, sentence: str) -> None:
+        page = self.german().get(path).content.decode()
+        assert sentence in page
+        assert '<html lang="de"' in page
+
+    def test_so_is_what_is_said_when_something_broke(self) -> None:
+        """There is no request in the template of that page."""
+        with translation.override("de"):
+            page = render_to_string("500.html")
+        assert '<html lang="de"' in page
+        assert "There is no" not in page
+        assert "Zur Übersicht" in page
+
+    def test_each_language_is_named_in_itself(self) -> None:
+        page = self.german().get("/login/").content.decode()
+        assert re.findall(r'name="language" value="([^"]+)"[^>]*>([^<]+)<', page) == settings.LANGUAGES
+
+    def test_the_one_that_is_chosen_is_told(self) -> None:
+        page = logged_in(make_user()).get("/").content.decode()
+        assert re.findall(r'value="([^"]+)" lang="[^"]+" aria-current', page) == ["en-gb"]
+
+    @pytest.mark.parametrize("address", ["/?device=3&view=energy&day=2026-11-22", "/login/?next=/%3Fdevice%3D3"])
+    def test_choosing_one_keeps_the_address_of_the_page(self, address: str) -> None:
+        referer = f"http://testserver{address}"
+        response = Client().post("/language/", {"language": "de"}, headers={"Referer": referer})
+        assert response.headers["Location"] == referer
+
+    def test_it_leads_to_no_other_site(self) -> None:
+        response = Client().post("/language/", {"language": "de"}, headers={"Referer": "https://example.com/"})
+        assert response.headers["Location"] == "/"
+
+    def test_the_choice_outlasts_the_session(self) -> None:
+        client = logged_in(make_user())
+        client.post("/language/", {"language": "de"})
+        assert client.cookies["django_language"]["max-age"] >= settings.SESSION_COOKIE_AGE
+        client.post("/logout/")
+        assert "Benutzername" in client.get("/login/").content.decode()
+
+    def test_a_choice_needs_the_token_of_a_page(self) -> None:
+        response = Client(enforce_csrf_checks=True).post("/language/", {"language": "de"})
+        assert response.status_code == 403

@@ -229,6 +229,13 @@ class TestAdmin:
         boss.post(ADMIN, {"action": "revoke_displays", "_selected_action": chosen})
         assert [page_of(token).status_code for token in tokens] == [410, 410]
 
+    def test_it_is_in_the_language_of_whoever_asks(self, boss: Client, attic: Device) -> None:
+        display, _ = hang(attic)
+        wall.revoke(display)
+        page = boss.get(ADMIN, headers={"Accept-Language": "de"}).content.decode()
+        assert "Wandanzeigen" in page
+        assert "widerrufen am" in page
+
     def test_only_who_has_the_right_makes_links(self, attic: Device) -> None:
         ann = make_user("ann", staff=True)
         new = {"name": "Kitchen", "devices": [attic.pk]}

@@ -53,6 +53,11 @@ class TestNoDevice:
         assert "Make it active" in texts(shown["notices.children"])
         assert find(shown["notices.children"], href="/admin/")
 
+    def test_it_speaks_german_to_those_who_ask_for_it(self, staff: Client) -> None:
+        said = texts(answer(staff, SHOW, language="de")["notices.children"])
+        assert "Noch kein Gerät da" in said
+        assert "Der Sammler lief noch nie." in said
+
     def test_a_collector_that_never_ran(self, staff: Client) -> None:
         assert "The collector has not run yet." in texts(notices(staff))
 

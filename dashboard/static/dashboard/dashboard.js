@@ -5,9 +5,10 @@
   // --- Callbacks that need no server ---------------------------------------------------------------------------
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.dashboard = {
-    // Lets a clock through while somebody can see the page.
+    // Lets a clock through while somebody can see the page, and there is a device on it that they may see.
     whenVisible: function (ticks) {
-      return document.visibilityState === "visible" && ticks ? ticks : window.dash_clientside.no_update;
+      const isSeen = document.visibilityState === "visible" && !document.querySelector(".ct6-unknown-device");
+      return isSeen && ticks ? ticks : window.dash_clientside.no_update;
     },
 
     // The files hold what the page shows. Their addresses lie beside the page's own.
@@ -57,14 +58,17 @@
   }
 
   function sayStatus(status) {
+    trouble.dataset.status = status;
     const here = window.location.pathname + window.location.search;
     if (status === 401) {
-      say("Your session has ended; what you see is no longer brought up to date.", "Log in again",
+      say(gettext("Your session has ended; what you see is no longer brought up to date."), gettext("Log in again"),
         trouble.dataset.login + "?ended=1&next=" + encodeURIComponent(here));
     } else if (status === 403) {
-      say("The server does not allow this: you may not see this device, or the page is too old.", "Load the page again", here);
+      say(gettext("The server does not allow this: you may not see this device, or the page is too old."),
+        gettext("Load the page again"), here);
     } else if (status >= 400) {
-      say("The server has a problem (" + status + "); the page keeps trying.", "", "");
+      const words = gettext("The server has a problem (%(status)s); the page keeps trying.");
+      say(interpolate(words, { status: status }, true), "", "");
     } else {
       trouble.hidden = true;
     }
@@ -84,7 +88,7 @@
       },
       function (error) {
         if (error.name !== "AbortError") {
-          say("The server cannot be reached; the page keeps trying.", "", "");
+          say(gettext("The server cannot be reached; the page keeps trying."), "", "");
         }
         throw error;
       },

@@ -3,14 +3,15 @@
   "use strict";
 
   const ENDS = ["start", "stop"];
-  const EARLIEST_YEAR = 1990;
-  const LATEST_YEAR = 2190;
   const CLEARABLE = ["ymin", "ymax", "peak"];
   const NUMBERS = ["ymin", "ymax"];
   const FIELDS = ["start-date", "start-time", "stop-date", "stop-time"];
   const TYPING_MS = 800;
 
   const applied = {};
+  const drawn = { at: 0, pace: 0, range: "" }; // when the figure on the page came, and how long it stands
+
+  const seen = { range: "", search: null }; // the range of the last stamp, and the address that it was seen under
 
   function plot() {
     return document.querySelector("#plot .js-plotly-plot");
@@ -24,10 +25,8 @@
   // Start and stop as typed, or null where that is no date and time yet.
   function typedRange(values) {
     const times = ENDS.map((end) => String(values[end + "-date"] || "").slice(0, 10) + "T" + (values[end + "-time"] || ""));
-    const areWhole = times.every(function (time) {
-      const year = Number(time.slice(0, 4));
-      return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(time) && year >= EARLIEST_YEAR && year <= LATEST_YEAR;
-    });
+    const areWhole = times.every(
+      (time) => /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(time) && window.ct6Dates.isPossible(Number(time.slice(0, 4))));
     return areWhole ? times : null;
   }
 
@@ -66,14 +65,26 @@
     return name in typing.values && typing.search === window.location.search;
   }
 
+  // Limits and zoom of the values go with the data to the other side of zero.
+  function turnOver(words) {
+    const opposite = (value) => (value && Number.isFinite(Number(value)) ? String(0 - Number(value)) : "");
+    const limits = NUMBERS.map((name) => opposite(words.get(name))).reverse();
+    NUMBERS.forEach((name, index) => (limits[index] ? words.set(name, limits[index]) : words.delete(name)));
+    const [start, end, low, high] = zoomOf(words);
+    sayZoom(words, [start, end, opposite(high), opposite(low)]);
+  }
+
   function forget(words, name) {
     if (name === "quantity") {
       // Limits were of another unit.
       ["ymin", "ymax"].forEach((limit) => words.delete(limit));
       sayZoom(words, zoomOf(words).slice(0, 2));
     }
+    if (name === "sign") {
+      turnOver(words);
+    }
     if (name === "device") {
-      words.delete("peak");
+      ["peak", "hidden"].forEach((word) => words.delete(word));
     }
   }
 
@@ -128,6 +139,45 @@
       }
     });
     sayZoom(words, parts);
+  }
+
+  // --- Which ports are left out of the drawing: hidden=NUMBER,NUMBER ---------------------------------------------
+  function hiddenPorts() {
+    const said = new URLSearchParams(window.location.search).get("hidden") || "";
+    return said.split(",").filter((part) => /^\d{1,3}$/.test(part)).map(Number);
+  }
+
+  function hidePorts(numbers) {
+    const words = new URLSearchParams(window.location.search);
+    const before = words.toString();
+    if (numbers.length) {
+      words.set("hidden", Array.from(new Set(numbers)).sort((one, other) => one - other).join(","));
+    } else {
+      words.delete("hidden");
+    }
+    if (words.toString() !== before) {
+      window.dash_clientside.set_props("url", { search: "?" + words.toString() });
+    }
+  }
+
+  function portOf(trace) {
+    return trace.meta && trace.meta.port;
+  }
+
+  // Clicks on the legend go into the address. Not by restyleData: it does not tell of a click like the last one.
+  function hearLegend() {
+    const graph = plot();
+    if (!graph || !graph.on) {
+      window.setTimeout(hearLegend, 100);
+    } else if (!graph.ct6HearsLegend) {
+      graph.ct6HearsLegend = true;
+      graph.on("plotly_restyle", function () {
+        const ofPorts = graph.data.filter(portOf);
+        if (ofPorts.length) {
+          hidePorts(ofPorts.filter((trace) => trace.visible === "legendonly").map(portOf));
+        }
+      });
+    }
   }
 
   // --- Numbers in the browser's own locale -----------------------------------------------------------------------
@@ -191,6 +241,9 @@
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.plot = {
     room: room,
+    hiddenPorts: hiddenPorts,
+    hidePorts: hidePorts,
+    separators: separators,
 
     // Writes what the controls say into the address. A control that says what the address says already changes nothing.
     navigate: function (values, relayout, ids, search, defaults) {
@@ -253,12 +306,49 @@
       return window.dash_clientside.no_update;
     },
 
-    // A new figure, zoomed as the one on the page where both show the same, and with the same traces left out.
+    // Tells graph and table of the stamp that was seen, unless they are just being asked for by a new address.
+    passOn: function (stamp, search) {
+      const range = JSON.stringify((stamp || []).slice(0, 3));
+      const isAskedFor = range !== seen.range && search !== seen.search;
+      seen.range = range;
+      seen.search = search;
+      if (isAskedFor) {
+        drawn.range = range;
+      } else {
+        window.dash_clientside.set_props("stamp", { data: stamp });
+      }
+      return window.dash_clientside.no_update;
+    },
+
+    // The address where it names a port whose peak day is wanted, else nothing.
+    peakAsked: function (search, before) {
+      const words = new URLSearchParams(search || "");
+      const asked = words.get("peak") && words.get("view") !== "energy" ? search : "";
+      return asked === (before || "") ? window.dash_clientside.no_update : asked;
+    },
+
+    // Lets a stamp through where the range is another one, or the drawing has stood for long enough.
+    pace: function (stamp) {
+      const range = JSON.stringify((stamp || []).slice(0, 3));
+      const isOver = drawn.pace !== null && Date.now() - drawn.at >= drawn.pace;
+      if (range === drawn.range && !isOver) {
+        return window.dash_clientside.no_update;
+      }
+      drawn.range = range;
+      return stamp;
+    },
+
+    // A new figure, zoomed as the one on the page where both show the same, without the ports that the address leaves out.
     keepChoices: function (figure) {
+      hearLegend();
+      drawn.at = Date.now();
+      drawn.pace = figure.layout.meta.pace;
       const graph = plot();
       const held = (graph && graph.layout) || {};
+      const hidden = hiddenPorts();
       const layout = Object.assign({}, figure.layout, { separators: separators() });
       layout.dragmode = held.dragmode || layout.dragmode;
+      layout.legend = Object.assign({}, layout.legend, { uirevision: drawn.at }); // or Plotly would keep what was clicked
       if (held.uirevision === layout.uirevision) {
         ["xaxis", "yaxis"].forEach(function (name) {
           if (held[name] && held[name].autorange === false) {
@@ -266,12 +356,9 @@
           }
         });
       }
-      const isSameChoice = held.legend && held.legend.uirevision === layout.legend.uirevision;
-      const leftOut = isSameChoice ? graph.data.filter((trace) => trace.visible === "legendonly").map((trace) => trace.uid) : [];
       const data = figure.data.map(function (trace) {
         const x = typeof trace.x === "number" ? { x: figure.times[trace.x] } : {};
-        const isLeftOut = leftOut.includes(trace.uid) || leftOut.includes(trace.legendgroup);
-        return Object.assign({}, trace, x, isLeftOut ? { visible: "legendonly" } : {});
+        return Object.assign({}, trace, x, { visible: hidden.includes(portOf(trace)) ? "legendonly" : true });
       });
       return { data: data, layout: layout };
     },

@@ -29,38 +29,35 @@
   const FIGURE_DECIMALS = { voltage: 1, frequency: 2, temperature: 1, rssi: 0 };
 
   // --- The plot ------------------------------------------------------------------------------------------------
+  // The numbers of the other ports, by the port's id: what the address leaves out where that port is shown alone.
+  function others(port, now) {
+    const ports = ((now && now.frame) || []).slice(1);
+    return ports.filter((each) => each[0] !== port).map((each) => each[1]);
+  }
+
+  function isAlone(port, now) {
+    const hidden = window.dash_clientside.plot.hiddenPorts();
+    const rest = others(port, now);
+    return rest.length > 0 && rest.length === hidden.length && rest.every((number) => hidden.includes(number));
+  }
+
   function isOf(port, trace) {
     const key = "port-" + port;
     return trace.uid === key || String(trace.uid).startsWith(key + "-");
   }
 
-  function plotsWith(port) {
+  // At once in what is drawn; what comes after follows the address.
+  function redraw(port, isAll) {
     const plots = Array.from(document.querySelectorAll(".js-plotly-plot"));
-    return plots.filter((plot) => (plot.data || []).some((trace) => isOf(port, trace)));
-  }
-
-  function isLeftOut(trace) {
-    return trace.visible === "legendonly";
-  }
-
-  function isAlone(port, plot) {
-    return plot.data.some(isLeftOut) && plot.data.every((trace) => isLeftOut(trace) !== isOf(port, trace));
-  }
-
-  function showAlone(port) {
-    plotsWith(port).forEach(function (plot) {
-      const all = isAlone(port, plot);
-      const visible = plot.data.map((trace) => all || isOf(port, trace) ? true : "legendonly");
+    plots.filter((plot) => (plot.data || []).some((trace) => isOf(port, trace))).forEach(function (plot) {
+      const visible = plot.data.map((trace) => isAll || isOf(port, trace) ? true : "legendonly");
       window.Plotly.restyle(plot, { visible: visible }, plot.data.map((trace, index) => index));
     });
   }
 
   function clicked(context) {
-    const trigger = context.triggered[0];
-    if (!trigger || !trigger.value || !trigger.prop_id.endsWith(".n_clicks")) {
-      return null;
-    }
-    return JSON.parse(trigger.prop_id.slice(0, -".n_clicks".length)).tile;
+    const trigger = context.triggered.find((each) => each.value && each.prop_id.endsWith(".n_clicks"));
+    return trigger ? JSON.parse(trigger.prop_id.slice(0, -".n_clicks".length)).tile : null;
   }
 
   // --- Callbacks -----------------------------------------------------------------------------------------------
@@ -78,19 +75,17 @@
         ports.map((port) => told(port.export_kwh, 2)),
         figures,
         said.fresh || "",
-        said.silent ? "ct6-fresh ct6-ill" : "ct6-fresh",
       ];
     },
 
-    isolate: function (clicks, now, ids) {
+    isolate: function (clicks, now, search, ids) {
       const port = clicked(window.dash_clientside.callback_context);
       if (port !== null) {
-        showAlone(port);
+        const isAll = isAlone(port, now);
+        window.dash_clientside.plot.hidePorts(isAll ? [] : others(port, now));
+        redraw(port, isAll);
       }
-      return ids.map(function (id) {
-        const plots = plotsWith(id.tile);
-        return String(plots.length > 0 && plots.every((plot) => isAlone(id.tile, plot)));
-      });
+      return ids.map((id) => String(isAlone(id.tile, now)));
     },
   };
 })();

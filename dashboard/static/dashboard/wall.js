@@ -24,6 +24,10 @@
     headers.set(script.dataset.header, script.dataset.token);
     return fetchOf.call(this, resource, Object.assign({}, options, { headers: headers })).then(
       function (response) {
+        if (response.status === 410) {
+          window.location.replace(home); // which says that the link was revoked
+          return new Promise(function () {}); // so that nothing else is said meanwhile
+        }
         troubled = troubled || response.status >= 400;
         return response;
       },
