@@ -11,11 +11,14 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from ct6site.models import ApiToken, User
 from ct6site.tokens import scopes_of
+from devices.access import Right
 from devices.models import DeviceGrant
 
 # The schedule and the rest of these packages' tables are settled by our settings and code, not by hand.
@@ -48,15 +51,16 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
 class DeviceGrantInline(TabularInline):
     model = DeviceGrant
+    fields = ("device", *(str(right) for right in Right))
     extra = 0
-    verbose_name = "device"
-    verbose_name_plural = "Devices that its users see"
+    verbose_name = _("device")
+    verbose_name_plural = _("Devices that its users see, and what they may do to them")
     hide_title = True
 
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Groups, with the devices that their users see. Staff see every device."""
+    """Groups, with the devices that their users see and what they may do to them. Staff see every device."""
 
     inlines = (DeviceGrantInline,)
 
@@ -70,7 +74,8 @@ class ApiTokenForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or self.cleaned_data
         user, scope = values.get("user"), values.get("scope")
         if user and scope and scope not in scopes_of(user):
-            self.add_error("scope", f"{user} is not staff, and a token may do no more than its user: only read.")
+            problem = gettext("%(user)s is not staff, and a token may do no more than its user: only read.")
+            self.add_error("scope", problem % {"user": user})
         return values
 
 
@@ -106,5 +111,5 @@ class ApiTokenAdmin(ModelAdmin):
             obj.user = request.user
         text = obj.draw_text()
         super().save_model(request, obj, form, change)
-        shown_once = "This is the token. Copy it now: it is not shown again. {}"
-        messages.warning(request, format_html(shown_once, format_html("<code>{}</code>", text)))
+        shown_once = gettext("This is the token. Copy it now: it is not shown again. {token}")
+        messages.warning(request, format_html(shown_once, token=format_html("<code>{}</code>", text)))

@@ -2,29 +2,43 @@
 
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 _GROUPS = (
-    ("Meters", (("Devices", "electric_meter", "devices_device"), ("Setting changes", "tune", "devices_configchange"))),
     (
-        "Access",
+        _("Meters"),
         (
-            ("Users", "person", "ct6site_user"),
-            ("Groups and their devices", "group", "auth_group"),
-            ("API tokens", "key", "ct6site_apitoken"),
-            ("Wall displays", "tv", "dashboard_walldisplay"),
-            ("Failed logins", "lock_person", "axes_accessattempt"),
+            (_("Devices"), "electric_meter", "devices_device"),
+            (_("Find units"), "travel_explore", "devices_sweep"),
+            (_("Jobs"), "assignment", "devices_job"),
+            (_("Firmware"), "memory", "devices_firmwarerelease"),
+            (_("Upgrades"), "system_update_alt", "devices_rollout"),
+            (_("Setting changes"), "tune", "devices_configchange"),
+            (_("Audit log"), "history", "devices_auditentry"),
         ),
     ),
-    ("Running", (("Parts at work", "monitor_heart", "readings_heartbeat"),)),
+    (
+        _("Access"),
+        (
+            (_("Users"), "person", "ct6site_user"),
+            (_("Groups and their devices"), "group", "auth_group"),
+            (_("API tokens"), "key", "ct6site_apitoken"),
+            (_("Wall displays"), "tv", "dashboard_walldisplay"),
+            (_("Failed logins"), "lock_person", "axes_accessattempt"),
+        ),
+    ),
+    (_("Running"), ((_("Parts at work"), "monitor_heart", "readings_heartbeat"),)),
 )
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """What this user may look at, with the way back to the dashboard on top."""
-    home = {"title": "Dashboard", "icon": "monitoring", "link": reverse("dashboard"), "active": False}
+    home = {"title": _("Dashboard"), "icon": "monitoring", "link": reverse("dashboard"), "active": False}
     groups: list[dict[str, Any]] = [{"items": [home]}]
     for title, entries in _GROUPS:
         items = [
@@ -42,5 +56,5 @@ def icon(request: HttpRequest) -> str:
 
 
 def _may_view(request: HttpRequest, model: str) -> bool:
-    app, name = model.split("_")
-    return any(request.user.has_perm(f"{app}.{right}_{name}") for right in ("view", "change"))
+    page = admin.site.get_model_admin(apps.get_model(model.replace("_", ".")))
+    return bool(page.has_view_permission(request))

@@ -7,6 +7,9 @@ import structlog
 from django.contrib.auth import authenticate
 from django.db.models import QuerySet
 from django.urls import include, path
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -23,9 +26,18 @@ from rest_framework.viewsets import GenericViewSet
 from ct6site.models import ApiToken, User
 from ct6site.tokens import Scope, TokenAuthentication, may_revoke, scopes_of
 from devices.api import DeviceSerializer, DeviceViewSet, PortSerializer, PortViewSet
+from devices.api_calibration import CalibrateViewSet, CalibrationViewSet
+from devices.api_discovery import AddView, DiscoveryView, SetUpView, SweepCancelView, SweepProgressView, SweepView
+from devices.api_factory import BackUpViewSet, FactoryConfigViewSet
 from devices.api_fields import OneOf
+from devices.api_files import FilesViewSet
+from devices.api_firmware import FirmwareViewSet, RolloutViewSet
+from devices.api_jobs import JobViewSet
+from devices.api_operating import OperateViewSet
+from devices.api_port_past import PortPastViewSet
 from devices.models import Device, Port
 from readings.api import EnergyView, SeriesView
+from readings.api_replacing import ReplaceViewSet
 from readings.latest import Latest, latest
 from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES, Quantity
 
@@ -37,15 +49,15 @@ class LoginSerializer(serializers.Serializer[User]):
     username = serializers.CharField()
     password = serializers.CharField(trim_whitespace=False, style={"input_type": "password"})
     scope = OneOf(Scope.choices, default=Scope.READ)
-    name = serializers.CharField(default="", allow_blank=True, max_length=64, help_text="What will use the token.")
+    name = serializers.CharField(default="", allow_blank=True, max_length=64, help_text=_("What will use the token."))
 
 
 class TokenTextSerializer(serializers.Serializer[ApiToken]):
-    token = serializers.CharField(help_text="Shown this once. Send it as 'Authorization: Token <token>'.")
+    token = serializers.CharField(help_text=_("Shown this once. Send it as 'Authorization: Token <token>'."))
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
-    current = serializers.SerializerMethodField(help_text="Whether this question was asked with it.")
+    current = serializers.SerializerMethodField(help_text=_("Whether this question was asked with it."))
 
     class Meta:
         model = ApiToken
@@ -77,10 +89,10 @@ class LoginView(APIView):
             password=values["password"],
         )
         if not isinstance(user, User):
-            raise AuthenticationFailed("The user name or the password is wrong, or the user is switched off.")
+            raise AuthenticationFailed(gettext("The user name or the password is wrong, or the user is switched off."))
         if values["scope"] not in (allowed := scopes_of(user)):
-            sentence = f"This user may have: {', '.join(allowed)}. The others need a staff user."
-            raise serializers.ValidationError({"scope": [sentence]})
+            sentence = gettext("This user may have: %(scopes)s. The others need a staff user.")
+            raise serializers.ValidationError({"scope": [sentence % {"scopes": ", ".join(allowed)}]})
         token, text = ApiToken.make(user, name=values["name"], scope=values["scope"])
         log.info("An API token was made", user=user.username, scope=token.scope, name=token.name)
         return Response({"token": text})
@@ -99,7 +111,7 @@ class TokenViewSet(ListModelMixin, DestroyModelMixin, GenericViewSet[ApiToken]):
 
     def perform_destroy(self, instance: ApiToken) -> None:
         if not may_revoke(cast("ApiToken | None", self.request.auth), instance):
-            raise PermissionDenied("A token of scope 'read' revokes no other token than itself.")
+            raise PermissionDenied(gettext("A token of scope 'read' revokes no other token than itself."))
         instance.delete()
         log.info("An API token was revoked", user=str(self.request.user), name=instance.name)
 
@@ -107,15 +119,18 @@ class TokenViewSet(ListModelMixin, DestroyModelMixin, GenericViewSet[ApiToken]):
 # --- Devices and ports with what they measured last -------------------------------------------------------------
 def _values(quantities: Iterable[Quantity]) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
     return {
-        quantity.name: serializers.FloatField(allow_null=True, help_text=f"in {quantity.unit or 'parts of 1'}")
-        for quantity in quantities
+        quantity.name: serializers.FloatField(allow_null=True, help_text=_unit_of(quantity)) for quantity in quantities
     }
+
+
+def _unit_of(quantity: Quantity) -> Any:
+    return format_lazy(_("in {unit}"), unit=quantity.unit) if quantity.unit else _("in parts of 1")
 
 
 class LatestOfPortSerializer(serializers.Serializer[Any]):
     """Means over the window that ended at ``time``; null is a value that the unit did not give."""
 
-    time = serializers.IntegerField(help_text="Epoch ms.")
+    time = serializers.IntegerField(help_text=_("Epoch ms."))
     direction = serializers.ChoiceField(["import", "export", "idle"], allow_null=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -125,14 +140,14 @@ class LatestOfPortSerializer(serializers.Serializer[Any]):
 class LatestOfDeviceSerializer(serializers.Serializer[Any]):
     """Means over the window that ended at ``time``; null is a value that the unit did not give."""
 
-    time = serializers.IntegerField(help_text="Epoch ms.")
+    time = serializers.IntegerField(help_text=_("Epoch ms."))
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return super().get_fields() | _values(DEVICE_QUANTITIES)
 
 
 class MeasuredPortSerializer(PortSerializer):
-    latest = serializers.SerializerMethodField(help_text="Null before its device's first answer.")
+    latest = serializers.SerializerMethodField(help_text=_("Null before its device's first answer."))
 
     class Meta(PortSerializer.Meta):
         fields = [*PortSerializer.Meta.fields, "latest"]
@@ -148,7 +163,7 @@ class MeasuredPortSerializer(PortSerializer):
 
 
 class MeasuredDeviceSerializer(DeviceSerializer):
-    latest = serializers.SerializerMethodField(help_text="Null before its first answer.")
+    latest = serializers.SerializerMethodField(help_text=_("Null before its first answer."))
     ports = MeasuredPortSerializer(many=True, read_only=True)
 
     class Meta(DeviceSerializer.Meta):
@@ -179,7 +194,18 @@ class MeasuredPortViewSet(PortViewSet):
 
 router = SimpleRouter(use_regex_path=False)
 router.register("devices", MeasuredDeviceViewSet, basename="device")
+router.register("devices", OperateViewSet, basename="device-operate")
+router.register("devices", CalibrateViewSet, basename="device-calibrate")
+router.register("devices", BackUpViewSet, basename="device-factory")
+router.register("devices", FilesViewSet, basename="device-files")
+router.register("devices", ReplaceViewSet, basename="device-replace")
+router.register("jobs", JobViewSet, basename="job")
+router.register("firmware", FirmwareViewSet, basename="firmware")
+router.register("rollouts", RolloutViewSet, basename="rollout")
+router.register("calibrations", CalibrationViewSet, basename="calibration")
+router.register("factory-configs", FactoryConfigViewSet, basename="factory-config")
 router.register("ports", MeasuredPortViewSet, basename="port")
+router.register("ports", PortPastViewSet, basename="port-past")
 router.register("tokens", TokenViewSet, basename="token")
 
 urlpatterns = [
@@ -187,6 +213,12 @@ urlpatterns = [
     path("token/", LoginView.as_view(), name="token"),
     path("series/", SeriesView.as_view(), name="series"),
     path("energy/", EnergyView.as_view(), name="energy"),
+    path("discovery/", DiscoveryView.as_view(), name="discovery"),
+    path("discovery/sweep/", SweepView.as_view(), name="sweep"),
+    path("discovery/sweeps/<int:sweep_id>/", SweepProgressView.as_view(), name="sweep-progress"),
+    path("discovery/sweeps/<int:sweep_id>/cancel/", SweepCancelView.as_view(), name="sweep-cancel"),
+    path("devices/add/", AddView.as_view(), name="device-add"),
+    path("devices/<int:device_id>/set-up/", SetUpView.as_view(), name="device-set-up"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(), name="api-docs"),
     path("", include(router.urls)),

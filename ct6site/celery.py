@@ -5,12 +5,13 @@ from celery import Celery
 from celery.exceptions import SecurityWarning
 from django.conf import settings
 
-from ct6site import start
+from ct6site import folder_broker, start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ct6site.settings")
 # Who runs everything as root has decided so; twenty lines in the log at each start do not change it.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
+folder_broker.install()
 app = Celery("ct6")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

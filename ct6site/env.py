@@ -17,6 +17,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from tzlocal import get_localzone_name
 
+from devices.ct6.sweep import NotSwept, networks_from
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 
@@ -152,6 +154,16 @@ def read_addresses(name: str) -> list[str]:
         if address.is_multicast or address.is_unspecified:
             problem = f"holds {part}, which is neither the address of a unit nor a broadcast address"
             raise WrongSetting(name, problem, "192.168.0.34,auto")
+    return parts
+
+
+def read_networks(name: str) -> list[str]:
+    """IPv4 networks that may be searched for units: local ones of a bounded size."""
+    parts = read_list(name)
+    try:
+        networks_from(parts)
+    except NotSwept as error:
+        raise WrongSetting(name, f"cannot be used: {error.message.removesuffix('.')}", "192.168.1.0/24") from error
     return parts
 
 

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 LAST_USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
 
@@ -18,24 +20,24 @@ class ApiToken(models.Model):
     """A key to the REST API. Only its hash is stored: the text is shown once, when it is made."""
 
     class Scope(models.TextChoices):
-        READ = "read", "read"
-        CONFIGURE = "configure", "read and change settings"
-        OPERATE = "operate", "all, reboots and upgrades included"
+        READ = "read", _("read")
+        CONFIGURE = "configure", _("read and change settings")
+        OPERATE = "operate", _("all, reboots and upgrades included")
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=64, blank=True, help_text="What uses it, e.g. Home Assistant.")
+    name = models.CharField(max_length=64, blank=True, help_text=_("What uses it, e.g. Home Assistant."))
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scope = models.CharField(max_length=16, choices=Scope, default=Scope.READ)
     created = models.DateTimeField(auto_now_add=True)
     last_used = models.DateTimeField(null=True, blank=True, editable=False)
-    expires = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    expires = models.DateTimeField(null=True, blank=True, help_text=_("Empty: never."))
 
     class Meta:
         ordering = ["-created"]
-        verbose_name = "API token"
+        verbose_name = _("API token")
 
     def __str__(self) -> str:
-        return self.name or f"token of {self.user}"
+        return self.name or gettext("token of %(user)s") % {"user": self.user}
 
     @staticmethod
     def digest_of(text: str) -> str:

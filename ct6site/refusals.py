@@ -9,6 +9,8 @@ from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views import defaults
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -18,7 +20,7 @@ from ct6site import start
 
 log = structlog.get_logger(__name__)
 
-_AWAY = "The database does not answer at the moment. Try again in some seconds."
+_AWAY = gettext_lazy("The database does not answer at the moment. Try again in some seconds.")
 _LONGEST_NAME = 100
 _SOON = {"Retry-After": "5"}
 
@@ -33,7 +35,7 @@ def explain(error: Exception, context: dict[str, Any]) -> Response | None:
     wanted = context["request"].query_params.get(api_settings.URL_FORMAT_OVERRIDE)
     if isinstance(error, Http404) and not error.args and wanted is not None:  # as no renderer writes that format
         allowed = ", ".join(renderer.format for renderer in context["view"].get_renderers())
-        sentence = f"{wanted!r} is not known; allowed: {allowed}."
+        sentence = _("%(format)s is not known; allowed: %(allowed)s.") % {"format": repr(wanted), "allowed": allowed}
         return Response({api_settings.URL_FORMAT_OVERRIDE: [sentence]}, status=400)
     return exception_handler(error, context)
 
@@ -42,10 +44,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if not isinstance(exception, DisallowedHost):
         return defaults.bad_request(request, exception)
     name = request.META.get("HTTP_HOST", "")[:_LONGEST_NAME]
-    sentence = (
-        f"This page was opened as {name}, which is not in ALLOWED_HOSTS. "
-        "Open it under another name of its machine, or add this one there (see .env.example)."
-    )
+    sentence = _(
+        "This page was opened as %(name)s, which is not in ALLOWED_HOSTS. Open it under another name of its machine, "
+        "or add this one there (see .env.example)."
+    ) % {"name": name}
     if _in_api(request):
         return JsonResponse({"detail": sentence}, status=400)
     return HttpResponse(sentence, status=400, content_type="text/plain; charset=utf-8")
@@ -54,7 +56,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if not _in_api(request):
         return defaults.page_not_found(request, exception)
-    return _refuse(request, 404, f"There is no {request.path}; /api/v1/docs/ shows what there is.")
+    sentence = _("There is no %(path)s; /api/v1/docs/ shows what there is.") % {"path": request.path}
+    return _refuse(request, 404, sentence)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
@@ -63,16 +66,21 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     if start.is_unprepared(error):
         return _refuse(request, 503, start.UNPREPARED)
     if isinstance(error, OperationalError | InterfaceError):
-        return _refuse(request, 503, _AWAY, _SOON)
+        return _refuse(request, 503, str(_AWAY), _SOON)
     if not _in_api(request):
         return defaults.server_error(request)
-    return _refuse(request, 500, "Something broke on our side; the server's log tells what.")
+    return _refuse(request, 500, _("Something broke on our side; the server's log tells what."))
 
 
 def locked_out(request: HttpRequest, response: HttpResponseBase, credentials: dict[str, Any]) -> HttpResponseBase:
     """After too many wrong passwords."""
     wait_s = round(settings.AXES_COOLOFF_TIME * 3600)
-    sentence = f"Too many wrong passwords for this user from this address. Try again in {wait_s // 60} minutes."
+    minutes = wait_s // 60
+    sentence = ngettext(
+        "Too many wrong passwords for this user from this address. Try again in %(minutes)d minute.",
+        "Too many wrong passwords for this user from this address. Try again in %(minutes)d minutes.",
+        minutes,
+    ) % {"minutes": minutes}
     return _refuse(request, 429, sentence, {"Retry-After": str(wait_s)})
 
 

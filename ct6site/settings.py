@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 import structlog
+from celery.schedules import crontab
+from django.utils.translation import gettext_lazy as _
 
 from ct6site import env
+from ct6site.log_lines import is_news
 from ct6site.own_names import OwnNames
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -42,6 +45,8 @@ CT6_TIMEZONE = env.read_timezone("CT6_TIMEZONE")
 CT6_ADOPT = env.read_choice("CT6_ADOPT", ["all", "ask"], default="all" if EMBEDDED else "ask")
 CT6_ADDRESSES = env.read_addresses("CT6_ADDRESSES")
 CT6_PORT = env.read_integer("CT6_PORT", default=29340, lowest=1, highest=65535)
+CT6_SWEEP_NETWORKS = env.read_networks("CT6_SWEEP_NETWORKS")
+CT6_COLLECTOR_SEEN = "readings.heartbeats.collector_seen"
 CT6_PERIOD = env.read_number("CT6_PERIOD", default=1.0, lowest=0.25, highest=300.0)
 
 # --- Django -----------------------------------------------------------------------------------------------------
@@ -177,17 +182,18 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {
-    "TITLE": "CT6 energy meters",
+    "TITLE": _("CT6 energy meters"),
     "VERSION": "1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"WorkStateEnum": "devices.models.Job.State"},
 }
 
 # --- Admin ------------------------------------------------------------------------------------------------------
 UNFOLD = {
-    "SITE_TITLE": "CT6 energy meters",
-    "SITE_HEADER": "CT6 energy meters",
+    "SITE_TITLE": _("CT6 energy meters"),
+    "SITE_HEADER": _("CT6 energy meters"),
     "SITE_ICON": "ct6site.admin_menu.icon",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "ct6site.admin_menu.icon"}],
     "SIDEBAR": {"navigation": "ct6site.admin_menu.navigation"},
@@ -246,10 +252,25 @@ CELERY_BEAT_SCHEDULE = {
         "args": ["worker-jobs"],
         "options": {"expires": 14.0, "queue": "jobs"},
     },
+    "start due jobs": {
+        "task": "devices.tasks.start_due_jobs",
+        "schedule": 15.0,
+        "options": {"expires": 14.0, "queue": "jobs"},
+    },
+    "read the status of units": {
+        "task": "devices.tasks.read_due_statuses",
+        "schedule": 30.0,
+        "options": {"expires": 29.0, "queue": "jobs"},
+    },
     "push open wishes": {
         "task": "devices.tasks.push_open_wishes",
         "schedule": 30.0,
         "options": {"expires": 29.0, "queue": "jobs"},
+    },
+    "back up changed factory configurations": {
+        "task": "devices.tasks.back_up_factory_configs",
+        "schedule": crontab(hour="2", minute="40"),
+        "options": {"expires": 3600.0, "queue": "jobs"},
     },
 }
 
@@ -275,12 +296,16 @@ LOGGING = {
             "foreign_pre_chain": _LOG_STEPS,
         },
     },
+    "filters": {"news": {"()": "django.utils.log.CallbackFilter", "callback": is_news}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "celery": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},  # else a line for each page that is not there or not allowed
+        "django.request": {
+            "level": "ERROR",
+            "filters": ["news"],
+        },  # else a line for each page that is not there or not allowed
     },
 }

@@ -1,5 +1,6 @@
 """Tokens as a login to the REST API: ``Authorization: Token <text>``."""
 
+from django.utils.translation import gettext as _
 from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -15,13 +16,13 @@ class TokenAuthentication(authentication.TokenAuthentication):
         token = ApiToken.objects.select_related("user").filter(digest=ApiToken.digest_of(key)).first()
         if token is None:
             raise AuthenticationFailed(
-                "This token is not known, or it was revoked. POST /api/v1/token/ makes a new one."
+                _("This token is not known, or it was revoked. POST /api/v1/token/ makes a new one.")
             )
         if token.expired:
-            expired = f"{token.expires:%Y-%m-%d %H:%M} UTC"
-            raise AuthenticationFailed(f"This token expired on {expired}. POST /api/v1/token/ makes a new one.")
+            problem = _("This token expired on %(moment)s UTC. POST /api/v1/token/ makes a new one.")
+            raise AuthenticationFailed(problem % {"moment": f"{token.expires:%Y-%m-%d %H:%M}"})
         if not token.user.is_active:
-            raise AuthenticationFailed("The user of this token is switched off. An administrator can switch it on.")
+            raise AuthenticationFailed(_("The user of this token is switched off. An administrator can switch it on."))
         token.note_use()
         return token.user, token
 

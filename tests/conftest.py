@@ -3,8 +3,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from tests.servers import Redis
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """A request leaves its language to its thread; the next test shall not speak it."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from rest_framework.test import APIClient
 
 from ct6site.models import ApiToken, User
@@ -12,12 +12,18 @@ PASSWORD = "correct horse battery"
 
 
 def make_user(
-    username: str = "anna", *, staff: bool = False, sees: Sequence[Device] = (), password: str | None = None
+    username: str = "anna",
+    *,
+    staff: bool = False,
+    sees: Sequence[Device] = (),
+    may: Sequence[str] = (),
+    password: str | None = None,
 ) -> User:
-    """A user, in a group of its own that sees these devices."""
+    """A user, in a group of its own that sees these devices; `may` names rights on all that the user sees."""
     user = User.objects.create_user(username, password=password, is_staff=staff)
     group = Group.objects.create(name=f"group of {username}")
     user.groups.add(group)
+    user.user_permissions.set(Permission.objects.filter(codename__in=[f"{right}_device" for right in may]))
     for device in sees:
         DeviceGrant.objects.create(group=group, device=device)
     return user

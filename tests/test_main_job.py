@@ -13,7 +13,7 @@ from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SentAnswer, SimulatedUnit
 from devices.models import Device
 from readings import history
-from readings.history.energy import PortEnergy
+from readings.history import PortEnergy
 from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import MINUTE_MS, format_time
 from readings.quantities import ACTIVE_POWER

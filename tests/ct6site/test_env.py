@@ -75,6 +75,23 @@ def test_an_address_that_no_unit_has_is_refused(monkeypatch: pytest.MonkeyPatch,
         env.read_addresses("CT6_ADDRESSES")
 
 
+def test_networks_to_search_are_local_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CT6_SWEEP_NETWORKS", "192.168.0.0/24, 10.1.0.0/24")
+    assert env.read_networks("CT6_SWEEP_NETWORKS") == ["192.168.0.0/24", "10.1.0.0/24"]
+
+
+def test_no_network_is_searched_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CT6_SWEEP_NETWORKS", raising=False)
+    assert env.read_networks("CT6_SWEEP_NETWORKS") == []
+
+
+@pytest.mark.parametrize("text", ["8.8.8.0/24", "10.0.0.0/8", "lan"])
+def test_a_network_that_must_not_be_searched_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("CT6_SWEEP_NETWORKS", text)
+    with pytest.raises(env.WrongSetting, match=r"CT6_SWEEP_NETWORKS cannot be used: .*=192\.168\.1\.0/24"):
+        env.read_networks("CT6_SWEEP_NETWORKS")
+
+
 def test_a_mysql_url_without_its_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://ct6:pass@db/meters")
     monkeypatch.setitem(sys.modules, "MySQLdb", None)

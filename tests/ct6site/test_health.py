@@ -180,6 +180,24 @@ def test_the_page_is_503_and_names_the_part_that_is_not() -> None:
     assert answer == {"well": False, "parts": {**dict.fromkeys(PARTS, "well"), "collector": "unwell"}}
 
 
+def test_a_poll_that_is_answered_503_leaves_no_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    assert page()[0] == 503
+    assert [record.getMessage() for record in caplog.records if record.name == "django.request"] == []
+
+
+def test_a_page_that_breaks_leaves_its_line_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_now: datetime) -> list[Part]:
+        raise RuntimeError
+
+    monkeypatch.setattr("ct6site.views.examine", broken)
+    assert Client(raise_request_exception=False).get("/health/").status_code == 500
+    assert [record.getMessage() for record in caplog.records if record.name == "django.request"] == [
+        "Internal Server Error: /health/"
+    ]
+
+
 @pytest.mark.usefixtures("_no_database")
 def test_the_page_is_503_in_json_while_the_database_is_away() -> None:
     assert page() == (503, {"well": False, "parts": dict.fromkeys(PARTS, "unwell")})

@@ -28,3 +28,14 @@ def test_a_name_of_any_length_is_told_in_a_line() -> None:
     answer = Client().get("/login/", headers={"host": "x" * 5000})
     assert answer.status_code == 400
     assert len(answer.content) < 400
+
+
+@pytest.mark.parametrize("path", ["/login/", "/api/v1/devices/"])
+def test_a_german_is_told_in_german(path: str) -> None:
+    answer = Client().get(path, headers={"host": "192.0.2.7", "Accept-Language": "de"})
+    assert "Diese Seite wurde unter 192.0.2.7 aufgerufen" in answer.content.decode()
+
+
+def test_a_german_is_told_in_german_where_nothing_is() -> None:
+    answer = Client().get("/api/v1/nothing/", headers={"host": "meters.example.org", "Accept-Language": "de"})
+    assert answer.json() == {"detail": "/api/v1/nothing/ gibt es nicht; /api/v1/docs/ zeigt, was es gibt."}

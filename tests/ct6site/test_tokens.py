@@ -32,7 +32,7 @@ def anna() -> User:
 
 @pytest.fixture
 def staff() -> User:
-    return make_user("sam", staff=True, password=PASSWORD)
+    return make_user("sam", staff=True, may=["configure"], password=PASSWORD)
 
 
 def log_in(username: str, password: str = PASSWORD, **more: str) -> Any:

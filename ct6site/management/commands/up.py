@@ -14,6 +14,7 @@ from django.db import OperationalError, connections
 from ct6site import env
 from ct6site.operations import demo, first_run
 from ct6site.operations.supervisor import Part, Supervisor, ended_with_parent
+from devices.jobs import queue
 
 WEB_START_LIMIT_S = 60.0
 # How to reach a server that listens on all addresses.
@@ -84,12 +85,14 @@ def _parts(host: str, port: int, *, with_demo: bool) -> list[Part]:
     manage = (sys.executable, "manage.py")
     celery = (sys.executable, "-m", "celery", "--quiet", "-A", "ct6site")
     worker = ("worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle")
+    # More than jobs run at once, so that the small tasks among them never wait for an upgrade.
+    jobs = ("--concurrency", str(queue.MOST_RUNNING + 2))
     asked = {"CT6_ADDRESSES": ",".join(demo.ADDRESSES)} if with_demo else {}
     parts = [
         Part("collector", (*manage, "collect_ct6"), asked),
         Part("web", _web_command(host, port)),
         Part("worker-rollups", (*celery, *worker, "-Q", "rollups", "-n", "rollups@%h"), quiet=True),
-        Part("worker-jobs", (*celery, *worker, "-Q", "jobs", "-n", "jobs@%h"), quiet=True),
+        Part("worker-jobs", (*celery, *worker, "-Q", "jobs", "-n", "jobs@%h", *jobs), quiet=True),
         Part("beat", (*celery, "beat", "--loglevel", "WARNING", "--pidfile", "")),
     ]
     if with_demo:
