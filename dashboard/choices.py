@@ -57,7 +57,7 @@ _STEPS = {
 _POWERS = (ACTIVE_POWER, REACTIVE_POWER, APPARENT_POWER)
 _ENDS = {
     "start": (_("Start"), _("Date of the start"), _("Time of the start")),
-    "stop": (_("Stop"), _("Date of the stop"), _("Time of the stop")),
+    "stop": (pgettext_lazy("end of a range", "Stop"), _("Date of the stop"), _("Time of the stop")),
 }
 
 

@@ -17,7 +17,7 @@ def test_what_is_put_is_got_in_order(tmp_path: Path) -> None:
     with connection(tmp_path) as broker, broker.SimpleQueue("jobs") as queue:
         for number in range(3):
             queue.put({"number": number})
-        assert [queue.get(timeout=5).payload["number"] for _ in range(3)] == [0, 1, 2]
+        assert [queue.get(timeout=60).payload["number"] for _ in range(3)] == [0, 1, 2]
 
 
 def test_a_message_that_is_still_being_written_is_not_found(tmp_path: Path) -> None:
