@@ -5,8 +5,10 @@ from time import monotonic_ns
 from typing import Any, Final
 from uuid import uuid4
 
+from kombu import Connection
 from kombu.exceptions import ChannelError
 from kombu.transport import TRANSPORT_ALIASES, filesystem
+from kombu.transport.virtual import BrokerState
 from kombu.utils.json import dumps
 
 NAME: Final = "filesystem"
@@ -28,7 +30,13 @@ class Channel(filesystem.Channel):
 
 
 class Transport(filesystem.Transport):
+    """Kombu's shares what it knows of queues with the whole process: a second folder's queues were never bound."""
+
     Channel = Channel
+
+    def __init__(self, client: Connection, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.state = BrokerState()
 
 
 def install() -> None:

@@ -20,6 +20,14 @@ def test_what_is_put_is_got_in_order(tmp_path: Path) -> None:
         assert [queue.get(timeout=60).payload["number"] for _ in range(3)] == [0, 1, 2]
 
 
+def test_folders_of_one_process_do_not_know_each_others_queues(tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        with connection(tmp_path / name) as broker, broker.SimpleQueue("jobs") as queue:
+            queue.put({"folder": name})
+            assert queue.get(timeout=10).payload == {"folder": name}
+
+
 def test_a_message_that_is_still_being_written_is_not_found(tmp_path: Path) -> None:
     with connection(tmp_path) as broker, broker.SimpleQueue("jobs") as queue:
         (tmp_path / "1_a.part").touch()
