@@ -71,20 +71,25 @@
     return year >= EARLIEST_YEAR && year <= LATEST_YEAR;
   }
 
-  // What is no date means what the field said before, and not the date that its beginning may be (31.1 of 31.11.).
+  // What is typed counts when it is complete, on Enter or on leaving the field: an answer that came between two keys
+  // took away what was typed, and the beginning of a date may be another (31.1 of 31.11.). What is no date by then
+  // leaves the field as it was.
   function DateField(props) {
-    const before = window.React.useRef(props.value);
-    const typed = window.React.useRef(null);
-    if (props.value !== typed.current) {
-      before.current = props.value;
+    function take(event) {
+      const date = read(event.currentTarget.value);
+      if (date && date !== props.value) {
+        props.setProps({ value: date });
+      }
     }
     return window.React.createElement(window.dash_mantine_components.DateInput, Object.assign({}, props, {
-      onFocus: function () {
-        before.current = props.value;
+      dateParser: function () {
+        return null;
       },
-      dateParser: function (text) {
-        typed.current = read(text) || before.current;
-        return typed.current;
+      onBlur: take,
+      onKeyDown: function (event) {
+        if (event.key === "Enter") {
+          take(event);
+        }
       },
     }));
   }
