@@ -15,11 +15,12 @@ from devices.ct6.errors import NotAnAnswer, OtherProduct
 from devices.ct6.protocol import AYT_QUESTION, Answer, decode_answer
 from devices.registration import KnownUnit, Seen, Sighting, known_units, note_claim, register
 from readings.collect.claims import Claim, Verdict
+from readings.collect.copies import Copies
 from readings.collect.inbox import Arrival
 from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, stored_timeline
 from readings.collect.oddities import Oddities, Oddity
 from readings.collect.uptimes import PATIENCE_MS, Question, Uptimes
-from readings.collect.windows import LEAST_BETWEEN_ANSWERS_MS, PERIODS_BRIDGED, Timeline
+from readings.collect.windows import PERIODS_BRIDGED, Timeline
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ class Unit:
     """A unit that has answered since the start. `heard` is its newest answer that counted."""
 
     claim: Claim
+    copies: Copies
     known: KnownUnit | None
     timeline: Timeline | None = None
     heard: Heard | None = None
@@ -192,7 +194,7 @@ class Intake:
         address = arrival.address if known is None or known.address is None else known.address
         rival = None if known is None else known.claimed_from
         claim = Claim(address, arrival.steady_ms, period_ms=self._period_ms, rival=rival)
-        unit = self._units[answer.assy] = Unit(claim, known)
+        unit = self._units[answer.assy] = Unit(claim, Copies(self._period_ms), known)
         return unit
 
     def _may_be_new(self, arrival: Arrival) -> bool:
@@ -233,12 +235,15 @@ class Intake:
 
     def _take_one(self, unit: Unit, known: KnownUnit, heard: Heard, uptime_ms: int | None = None) -> None:
         arrival = heard.arrival
-        if unit.heard is not None and self._is_copy(unit.heard.arrival, arrival):
+        if unit.copies.holds(arrival.payload, arrival.steady_ms):
             self._oddities.note(Oddity.DUPLICATE, known.assy, arrival.steady_ms / 1000, f"from {arrival.address}")
             return
         if unit.silent and unit.heard is not None:
             silent_s = (arrival.steady_ms - unit.heard.arrival.steady_ms) // 1000
             log.info("A unit answers again", unit=known.assy, name=known.name, silent_s=silent_s)
+        if unit.heard is not None:
+            arrival = arrival.behind(unit.heard.arrival)
+            heard = replace(heard, arrival=arrival)
         unit.heard, unit.silent = heard, False
         window_ms = 0
         if unit.timeline is not None:
@@ -249,12 +254,6 @@ class Intake:
         if unit.timeline is not None:
             self._ingest.add(reading)
         self._newest[known.assy] = reading, arrival.address
-
-    def _is_copy(self, former: Arrival, arrival: Arrival) -> bool:
-        since_ms = arrival.steady_ms - former.steady_ms
-        return since_ms < LEAST_BETWEEN_ANSWERS_MS or (
-            arrival.payload == former.payload and 2 * since_ms < self._period_ms
-        )
 
     def _take_waiting(self, unit: Unit, now_ms: int, steady_ms: int) -> None:
         known = unit.known

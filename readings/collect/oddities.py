@@ -20,7 +20,7 @@ class Oddity(StrEnum):
 
     NO_ANSWER = "Something arrived that is no answer of a unit"
     OTHER_PRODUCT = "Another product answered and is ignored"
-    DUPLICATE = "An answer came twice, or too soon after the one before; it was left out"
+    DUPLICATE = "An answer came twice; the copy was left out"
     IMPLAUSIBLE = "A unit reported values outside any physical range; they count as missing"
     CONTESTED = "An answer came under a label that two units claim"
     UPTIME_UNKNOWN = "A unit did not tell whether it restarted while it was silent; that time counts as not measured"

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 PERIODS_BRIDGED: Final = 5
-# A unit is silent for 200 ms after an answer, so a second one that follows sooner is a copy of the datagram.
-LEAST_BETWEEN_ANSWERS_MS: Final = 150
 # Clocks that disagree by more than this since the previous answer were set.
 _CLOCK_WAS_SET_MS: Final = 50
 _SPANS_KEPT: Final = 16

@@ -35,7 +35,7 @@ def ingest_figures(engine: str) -> list[Figure]:
         figure(f"ingest_answers_per_s_{engine}", run.answers_per_s, "1/s"),
         figure(f"ingest_asked_per_s_{engine}", UNITS / 0.25, "1/s"),
         figure(f"ingest_lost_{engine}", run.lost, "answers"),
-        figure(f"ingest_too_soon_{engine}", run.too_soon, "answers"),
+        figure(f"ingest_copies_{engine}", run.copies, "answers"),
         figure(f"collector_cpu_cores_{engine}", run.cpu_cores, "cores"),
         figure(f"collector_rss_mb_{engine}", run.rss_mb, "MB"),
     ]

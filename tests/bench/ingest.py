@@ -23,12 +23,12 @@ _BIND = "127.0.16.1"
 class Run:
     """What one run of the collector came to, after its warm-up.
 
-    ``too_soon`` are answers that prepared units gave within 150 ms, which a real one does not; they are left out.
+    ``copies`` were left out: prepared units repeat themselves, which may look like a copy from the net.
     """
 
     answers_per_s: float
     lost: int
-    too_soon: int
+    copies: int
     cpu_cores: float
     rss_mb: float
 

@@ -28,7 +28,7 @@ _STATE_CHECK_S = 0.05
 _PREPARED_AHEAD_NS = 60 * SECOND_NS
 _STOP_S = 5.0  # far longer than it takes, for machines with other work
 _FREE_PORT_TRIES = 20
-_PREPARED_ANSWERS = 4
+_PREPARED_ANSWERS = 12  # more than the collector remembers to know copies by
 _RECEIVE_BUFFER_BYTES = 1 << 20
 
 

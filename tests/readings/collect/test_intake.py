@@ -90,14 +90,28 @@ def test_a_duplicated_datagram_is_stored_once(collecting: Collecting) -> None:
     assert collecting.oddities.counts[Oddity.DUPLICATE] == 2
 
 
-def test_an_answer_sooner_than_a_unit_can_answer_is_a_copy_whatever_it_says(collecting: Collecting) -> None:
-    collecting.take(arrival(0), arrival(149, answer_of(power_w=7.0)))
-    assert windows() == [(0, 0)]
+def test_answers_that_the_net_held_up_count_though_they_come_at_once(collecting: Collecting) -> None:
+    late, later = (arrival(1900, answer_of(power_w=power)) for power in (7.0, 8.0))
+    collecting.take(arrival(0), late, later, arrival(1950, answer_of(power_w=9.0)))
+    assert windows() == [(0, 0), (1900, 1900), (1901, 1), (1950, 49)]
+
+
+def test_a_copy_behind_a_younger_answer_is_known(collecting: Collecting) -> None:
+    one, other = answer_of(power_w=7.0), answer_of(power_w=8.0)
+    collecting.take(arrival(0, one), arrival(1000, other), arrival(1300, one), arrival(2000), arrival(2600, other))
+    assert windows() == [(0, 0), (1000, 1000), (2000, 1000)]
+    assert collecting.oddities.counts[Oddity.DUPLICATE] == 2
 
 
 def test_a_copy_that_was_under_way_for_long_is_known_by_its_bytes(collecting: Collecting) -> None:
     collecting.take(arrival(0), arrival(1000, answer_of(power_w=7.0)), arrival(1400, answer_of(power_w=7.0)))
     assert windows() == [(0, 0), (1000, 1000)]
+
+
+def test_what_was_said_long_ago_may_be_said_again(collecting: Collecting) -> None:
+    one, other = answer_of(power_w=7.0), answer_of(power_w=8.0)
+    collecting.take(arrival(0, one), arrival(3000, other), arrival(6000, one))
+    assert windows() == [(0, 0), (3000, 3000), (6000, 3000)]
 
 
 def test_the_same_answer_a_period_later_is_a_reading(collecting: Collecting) -> None:
