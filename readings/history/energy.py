@@ -1,6 +1,6 @@
 """Energies of ports by bucket: exact integers, from as few rollups and readings as the span allows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -14,7 +14,7 @@ from readings import periods
 from readings.history import unrolled
 from readings.history.eras import as_they_were, is_plain
 from readings.history.port_energy import PortEnergy
-from readings.history.rows import PORTS, Days, Piece, Rows, fetch, integers, made_days, time_zones
+from readings.history.rows import PORTS, UNMADE, Days, Piece, Rows, fetch, integers, time_zones, unmade_days
 from readings.history.thinning import IntArray
 from readings.history.turns import energy_moments
 from readings.models import PortDay, PortMinute, PortReading
@@ -41,22 +41,32 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
     eras = eras_of(ports)
     moments = energy_moments(eras, start_ms, end_ms)
     zones = _zones(ports)
-    made = set(zones) if bucket == "hour" else set()
-    if bucket != "hour" and end_ms - start_ms >= _WORTH_DAYS_MS:
-        made = made_days(zones)
+    made, dirty = _made_and_dirty(zones, start_ms, end_ms, bucket)
     answered: dict[int, list[PortEnergy]] = {port.pk: [] for port in ports}
     for days in sorted({Days(zone, device_id in made) for device_id, zone in zones.items()}):
         same = [p for p in dict.fromkeys(ports) if (zones[p.device_id], p.device_id in made) == days]
         for begin in range(0, len(same), PORTS_AT_ONCE):
             for span in _spans([start_ms, *moments, end_ms], bucket, days):
                 sheet = _Sheet(same[begin : begin + PORTS_AT_ONCE], *span, bucket, days)
-                _fill(sheet, now_ms)
+                _fill(sheet, dirty, now_ms)
                 for port_id, rows in sheet.answer(now_ms):
                     answered[port_id] += rows
     for port in {port.pk: port for port in ports if moments or not is_plain(port)}.values():
         starts = (start for start, _ in periods.buckets(start_ms, end_ms, bucket, zones[port.device_id]))
         answered[port.pk] = as_they_were(port, answered[port.pk], eras.get(port.pk, ()), starts)
     return [row for port in ports for row in answered[port.pk]]
+
+
+def _made_and_dirty(
+    zones: Mapping[int, str], start_ms: int, end_ms: int, bucket: EnergyBucket
+) -> tuple[set[int], dict[int, IntArray]]:
+    """The devices whose day rows can be used, and the minutes that wait for their rollup; one statement for both."""
+    needs_days = bucket != "hour" and end_ms - start_ms >= _WORTH_DAYS_MS
+    parts = [unrolled.dirty_rows(list(zones), start_ms, end_ms), *(unmade_days(zones) if needs_days else [])]
+    table = integers(fetch(parts), 2)
+    is_mark = table[:, 1] == UNMADE
+    made = set(zones) - set(table[is_mark, 0].tolist()) if needs_days or bucket == "hour" else set()
+    return made, unrolled.by_device(table[~is_mark], list(zones))
 
 
 def _spans(edges: Sequence[int], bucket: EnergyBucket, days: Days) -> list[tuple[int, int]]:
@@ -94,6 +104,7 @@ class _Sheet:
         self.buckets = periods.buckets(start_ms, end_ms, bucket, days.zone)
         self.starts = np.array([start for start, _ in self.buckets], dtype=np.int64)
         self.sums = np.zeros((len(self.ids), len(self.buckets), 4), dtype=np.int64)
+        self.first_ms: dict[int, int] = {}
 
     def add(self, port_ids: IntArray, starts: IntArray, amounts: IntArray) -> None:
         """Add the four columns of each row to the bucket that its start lies in."""
@@ -101,10 +112,9 @@ class _Sheet:
         np.add.at(self.sums, (np.searchsorted(self.ids, port_ids), buckets), amounts)
 
     def answer(self, now_ms: int) -> Iterator[tuple[int, list[PortEnergy]]]:
-        first_ms = _first_measured(self.ids.tolist())
         for port in self.ports:
             sums = self.sums[np.searchsorted(self.ids, port.pk)].tolist()
-            first = first_ms.get(port.pk, now_ms)
+            first = self.first_ms.get(port.pk, now_ms)
             rows = []
             for (start, end), amounts in zip(self.buckets, sums, strict=True):
                 measured = amounts[_COVERED] + amounts[_RECOVERED]
@@ -118,7 +128,7 @@ class _Sheet:
             yield port.pk, rows
 
 
-def _fill(sheet: _Sheet, now_ms: int) -> None:
+def _fill(sheet: _Sheet, waiting: Mapping[int, IntArray], now_ms: int) -> None:
     """Whole days, hours and minutes from their rollups; from readings the minutes that those do not answer for.
 
     Days and hours hold the minutes beneath them as those stood when they were last rolled up: a minute that waits for
@@ -127,7 +137,8 @@ def _fill(sheet: _Sheet, now_ms: int) -> None:
     if not sheet.buckets:
         return
     device_ids = list(sheet.keys)
-    dirty = unrolled.dirty_minutes(device_ids, sheet.start_ms, sheet.end_ms)
+    since_ms = periods.floor_minute(sheet.start_ms)
+    dirty = {pk: held[(held >= since_ms) & (held < sheet.end_ms)] for pk, held in waiting.items() if pk in sheet.keys}
     dirty = dict(unrolled.newest(PORTS, sheet.keys, dirty, READINGS_AT_MOST))
     cut = [edge for edge in (sheet.start_ms, sheet.end_ms) if edge % MINUTE_MS]
     cut_minutes = np.unique([periods.floor_minute(edge) for edge in cut]).astype(np.int64)
@@ -145,13 +156,16 @@ def _fill(sheet: _Sheet, now_ms: int) -> None:
 
 
 def _rollups(sheet: _Sheet, single: dict[int, IntArray]) -> tuple[IntArray, IntArray]:
-    """The rows to sum, and the rows of single minutes, all of one moment so that they agree with each other."""
+    """The rows to sum, and the rows of single minutes, all of one moment so that they agree with each other.
+
+    With them comes when each port was first measured, as that would be a statement of its own.
+    """
     ids = sheet.ids.tolist()
     summed = [PORTS.between(table, ids, start, end) for table, start, end in _whole(sheet)]
     apart = unrolled.rollups_in(PORTS, sheet.keys, single)
-    rows = integers(
-        fetch([_marked(part, 0) for part in summed] + [_marked(part, 1) for part in apart]), len(_ROLLUP_COLUMNS) + 1
-    )
+    parts = [_marked(part, 0) for part in summed] + [_marked(part, 1) for part in apart] + [_beginnings(ids)]
+    rows = integers(fetch(parts), len(_ROLLUP_COLUMNS) + 1)
+    sheet.first_ms = _first_measured(rows[rows[:, -1] == 2, :4].tolist())
     return rows[rows[:, -1] == 0, :-1], rows[rows[:, -1] == 1, :-1]
 
 
@@ -228,25 +242,22 @@ class _Pieces:
         sheet.add(np.repeat(self.ids, minutes), np.tile(self.inside_start, ports), self.sums.reshape(-1, 4))
 
 
-def _first_measured(port_ids: Sequence[int]) -> dict[int, int]:
-    """By port, when what is known of it begins; ports without any reading are left out."""
+def _beginnings(port_ids: Sequence[int]) -> Rows:
+    """Time and window of each port's first reading, and its first minute; -1 where there is none."""
     readings = PortReading.objects.filter(port_id=OuterRef("pk")).order_by("time")
     minutes = PortMinute.objects.filter(port_id=OuterRef("pk")).order_by("start")
-    rows = (
-        Port.objects.filter(pk__in=port_ids)
-        .order_by()
-        .values_list(
-            "pk",
-            Subquery(readings.values("time")[:1]),
-            Subquery(readings.values("window_ms")[:1]),
-            Subquery(minutes.values("start")[:1]),
-        )
-    )
+    firsts = (readings.values("time"), readings.values("window_ms"), minutes.values("start"))
+    columns = [Coalesce(Subquery(first[:1]), -1) for first in firsts]
+    return Port.objects.filter(pk__in=port_ids).order_by().values_list("pk", *columns, Value(0), Value(0), Value(2))
+
+
+def _first_measured(beginnings: Sequence[Sequence[int]]) -> dict[int, int]:
+    """By port, when what is known of it begins; ports without any reading are left out."""
     first_ms: dict[int, int] = {}
-    for port_id, time, window_ms, minute in rows:
-        begun = None if time is None else time - window_ms
+    for port_id, time, window_ms, minute in beginnings:
+        begun = None if time < 0 else time - window_ms
         # An older minute tells that the readings of the beginning are gone.
-        if minute is not None and (begun is None or minute < periods.floor_minute(begun - 1)):
+        if minute >= 0 and (begun is None or minute < periods.floor_minute(begun - 1)):
             begun = minute
         if begun is not None:
             first_ms[port_id] = begun

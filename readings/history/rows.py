@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from django.core.exceptions import EmptyResultSet
@@ -22,6 +22,8 @@ from readings.models import (
     PortReading,
 )
 from readings.periods import HOUR_MS, MINUTE_MS, floor_hour, floor_minute
+
+UNMADE: Final = -1  # beside a device whose day rows are not all made in its zone
 
 Row = tuple[Any, ...]
 Rows = models.QuerySet[Any, Any]
@@ -141,7 +143,15 @@ def days_of(device_ids: Iterable[int]) -> dict[int, Days]:
     return {pk: Days(zone, made=made in (zone, None) and stale_from is None) for pk, zone, made, stale_from in rows}
 
 
-def made_days(zones: Mapping[int, str]) -> set[int]:
-    """The devices whose day rows are all made in these zones."""
-    marks = DayZone.objects.filter(device__in=zones).values_list("device_id", "zone", "stale_from")
-    return set(zones) - {pk for pk, zone, stale_from in marks if zone != zones[pk] or stale_from is not None}
+def unmade_days(zones: Mapping[int, str]) -> list[Rows]:
+    """The devices whose day rows are not all made in these zones, each with the number ``UNMADE`` beside it."""
+    of_zone: dict[str, list[int]] = {}
+    for device_id, zone in zones.items():
+        of_zone.setdefault(zone, []).append(device_id)
+    is_stale = models.Q(stale_from__isnull=False)
+    return [
+        DayZone.objects.filter(~models.Q(zone=zone) | is_stale, device__in=device_ids).values_list(
+            "device_id", models.Value(UNMADE)
+        )
+        for zone, device_ids in of_zone.items()
+    ]

@@ -25,10 +25,17 @@ ROWS_AT_ONCE = 200_000
 
 def dirty_minutes(device_ids: Sequence[int], start_ms: int, end_ms: int) -> dict[int, IntArray]:
     """By device, in order, the minutes of a span whose rollups may not yet equal the readings."""
-    waiting = DirtyBucket.objects.filter(
+    return by_device(integers(fetch([dirty_rows(device_ids, start_ms, end_ms)]), 2), device_ids)
+
+
+def dirty_rows(device_ids: Sequence[int], start_ms: int, end_ms: int) -> Rows:
+    """Device and minute of each of them."""
+    return DirtyBucket.objects.filter(
         device_id__in=device_ids, minute__gte=floor_minute(start_ms), minute__lt=end_ms
     ).values_list("device_id", "minute")
-    table = integers(fetch([waiting]), 2)
+
+
+def by_device(table: IntArray, device_ids: Sequence[int]) -> dict[int, IntArray]:
     return {device_id: np.sort(table[table[:, 0] == device_id, 1]) for device_id in device_ids}
 
 

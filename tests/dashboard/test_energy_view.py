@@ -359,6 +359,23 @@ def test_an_answer_takes_at_most_twelve_queries(client: Client, home: Device, na
 
 
 @pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "words",
+    ["", "range=month", "start=2026-10-24T10:20:30&stop=2026-10-24T12:00", "start=2026-10-24T10:20:30&stop=2099-01-01"],
+)
+def test_nor_more_while_minutes_wait_for_their_rollup(client: Client, home: Device, name: str, words: str) -> None:
+    now_ms = to_ms(datetime.now(UTC))
+    rollups.roll_up_closed(now_ms)
+    store(home, steady(now_ms - 2 * HOUR_MS, now_ms, MINUTE_MS, -KW, KW, 0, -KW))
+    hour = range(MIDNIGHT + 10 * HOUR_MS, MIDNIGHT + 11 * HOUR_MS, MINUTE_MS)
+    DirtyBucket.objects.bulk_create(DirtyBucket(device=home, minute=minute) for minute in hour)
+    with CaptureQueriesContext(connection) as queries:
+        answer(client, ALL[name], search(home, words))
+    assert DirtyBucket.objects.count() >= 180
+    assert len(queries) <= 12, [query["sql"][:100] for query in queries]
+
+
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "Australia/Lord_Howe"])
 def test_zones_off_the_hour_are_answered_too(client: Client, home: Device, name: str, zone: str) -> None:
     Device.objects.update(timezone=zone)

@@ -25,6 +25,7 @@ from readings.quantities import ACTIVE_POWER
 from readings.store.rollups import roll_up_closed
 from tests.factories import make_device, store_reading
 from tests.people import logged_in, make_user
+from tests.readings.bulk import steady, store
 
 pytestmark = pytest.mark.django_db
 
@@ -337,6 +338,20 @@ class TestAsking:
         statements = [query["sql"] for query in queries]
         assert 0 < len(statements) <= MOST_QUERIES, "\n".join(statements)
         assert [text for text in statements if text.split()[0] in ("INSERT", "UPDATE", "DELETE", "BEGIN")] == []
+
+    @pytest.mark.parametrize("ending", ["csv", "xlsx"])
+    @pytest.mark.parametrize(
+        "words", ["range=week", "start=2026-11-20T10:20:30&stop=2026-11-22T23:50:30", "view=energy"]
+    )
+    def test_no_more_while_minutes_wait_for_their_rollup(self, ending: str, words: str, house: Device) -> None:
+        now_ms = current_ms()
+        store_reading(house, now_ms - 6 * 24 * HOUR_MS, MINUTE_MS, [10.0, 10.0, 10.0])
+        roll_up_closed(now_ms)
+        store(house, steady(now_ms - 2 * HOUR_MS, now_ms, MINUTE_MS, 10, 10, 10))
+        client = logged_in(make_user(sees=[house]))
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"/export.{ending}?device={house.pk}&{words}")
+        assert 0 < len(queries) <= MOST_QUERIES, "\n".join(query["sql"] for query in queries)
 
     def test_a_guest_is_led_to_the_login_and_back(self) -> None:
         response = Client().get("/export.csv?device=3")

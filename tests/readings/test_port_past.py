@@ -238,7 +238,7 @@ def test_a_moment_outside_the_range_costs_one_question(django_assert_num_queries
     span = NOON, NOON + HOUR_MS
     for extra in (0, 1):
         ports = list(device.ports.select_related("device"))
-        with django_assert_num_queries(3 + extra):
+        with django_assert_num_queries(2 + extra):
             history.energy(ports, *span, "hour", now_ms=LONG_AFTER)
         with django_assert_num_queries(2 + extra):
             history.series(ports, ACTIVE_POWER, *span, now_ms=LONG_AFTER, resolution="minute")
