@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, pairwise
-from typing import Literal
+from itertools import pairwise
+from typing import Final, Literal
 
 import numpy as np
 from django.db.models import F, Value
@@ -22,6 +22,7 @@ from readings.quantities import ACTIVE_POWER, Quantity
 Bucket = Literal["minute", "hour", "day"]
 
 UNROLLED_AT_MOST = 600_000
+NO_TIMES: Final = np.empty(0, dtype=np.int64)
 DAYS_AT_ONCE = 30  # SQLite takes 500 parts of a statement, and a day off the hour needs three
 _STEP_MS: dict[Bucket, int] = {"minute": MINUTE_MS, "hour": HOUR_MS}
 
@@ -100,18 +101,41 @@ class Wanted:
         return Points(self.grid.slots(starts), weight, recovered, total, low, high)
 
 
-def points_of(wanted: Wanted, *, now_ms: int) -> dict[int, Points]:
-    """By key, a point per bucket in which the quantity was measured, in its stored integers.
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """What the rollups of a question say. The minutes that wait for theirs are taken out of it, and not yet read."""
 
-    The extremes are the mean where no reading ended in the bucket.
-    """
+    wanted: Wanted
+    dirty: DeviceMinutes
+    parts: dict[int, list[Points]]
+
+    def starts(self) -> IntArray:
+        """When the buckets begin of which the rollups know something, and the minutes that wait."""
+        slots = [part.slot for parts in self.parts.values() for part in parts]
+        return np.concatenate([self.wanted.grid.starts(np.concatenate([NO_TIMES, *slots])), *self.dirty.values()])
+
+    def points(self, *, now_ms: int) -> dict[int, Points]:
+        """By key, a point per bucket in which the quantity was measured, in its stored integers.
+
+        The extremes are the mean where no reading ended in the bucket.
+        """
+        parts = {key: list(of_key) for key, of_key in self.parts.items()}
+        for key, points in _from_readings(self.wanted, self.dirty, now_ms):
+            parts.setdefault(key, []).append(points)
+        return {key: _measured(merged(joined(of_key))) for key, of_key in parts.items()}
+
+
+def rolled(wanted: Wanted, waiting: DeviceMinutes) -> Rolled:
+    """The rollups' part of an answer. ``waiting`` are all minutes of the grid that wait for their rollup."""
+    grid = wanted.grid
+    dirty = unrolled.within(waiting, wanted.keys, grid.start_ms, grid.end_ms)
+    dirty = unrolled.newest(wanted.source, wanted.keys, dirty, UNROLLED_AT_MOST)
     parts: dict[int, list[Points]] = {}
     for rollups in _statements(wanted):
-        waiting = unrolled.dirty_minutes(list(wanted.keys), rollups[0].start_ms, rollups[-1].end_ms)
-        dirty = unrolled.newest(wanted.source, wanted.keys, waiting, UNROLLED_AT_MOST)
-        for key, points in chain(_from_rollups(wanted, rollups, dirty), _from_readings(wanted, dirty, now_ms)):
+        stale = unrolled.within(dirty, wanted.keys, rollups[0].start_ms, rollups[-1].end_ms)
+        for key, points in _from_rollups(wanted, rollups, stale):
             parts.setdefault(key, []).append(points)
-    return {key: _measured(merged(joined(of_key))) for key, of_key in parts.items()}
+    return Rolled(wanted, dirty, parts)
 
 
 def _statements(wanted: Wanted) -> Iterator[list[Piece]]:

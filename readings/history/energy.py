@@ -14,9 +14,10 @@ from readings import periods
 from readings.history import unrolled
 from readings.history.eras import as_they_were, is_plain
 from readings.history.port_energy import PortEnergy
-from readings.history.rows import PORTS, UNMADE, Days, Piece, Rows, fetch, integers, time_zones, unmade_days
+from readings.history.rows import PORTS, Days, Piece, Rows, fetch, integers, zones_of
 from readings.history.thinning import IntArray
 from readings.history.turns import energy_moments
+from readings.history.unrolled import DeviceMinutes
 from readings.models import PortDay, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS
 
@@ -40,8 +41,8 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
     """
     eras = eras_of(ports)
     moments = energy_moments(eras, start_ms, end_ms)
-    zones = _zones(ports)
-    made, dirty = _made_and_dirty(zones, start_ms, end_ms, bucket)
+    zones = zones_of(ports)
+    made, dirty = _unfinished(zones, start_ms, end_ms, bucket)
     answered: dict[int, list[PortEnergy]] = {port.pk: [] for port in ports}
     for days in sorted({Days(zone, device_id in made) for device_id, zone in zones.items()}):
         same = [p for p in dict.fromkeys(ports) if (zones[p.device_id], p.device_id in made) == days]
@@ -57,16 +58,15 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
     return [row for port in ports for row in answered[port.pk]]
 
 
-def _made_and_dirty(
+def _unfinished(
     zones: Mapping[int, str], start_ms: int, end_ms: int, bucket: EnergyBucket
-) -> tuple[set[int], dict[int, IntArray]]:
-    """The devices whose day rows can be used, and the minutes that wait for their rollup; one statement for both."""
+) -> tuple[set[int], DeviceMinutes]:
+    """The devices whose day rows can be used, and the minutes that wait for their rollup."""
     needs_days = bucket != "hour" and end_ms - start_ms >= _WORTH_DAYS_MS
-    parts = [unrolled.dirty_rows(list(zones), start_ms, end_ms), *(unmade_days(zones) if needs_days else [])]
-    table = integers(fetch(parts), 2)
-    is_mark = table[:, 1] == UNMADE
-    made = set(zones) - set(table[is_mark, 0].tolist()) if needs_days or bucket == "hour" else set()
-    return made, unrolled.by_device(table[~is_mark], list(zones))
+    waiting = unrolled.unfinished(zones, start_ms, end_ms, days=needs_days)
+    if bucket == "hour":
+        return set(zones), waiting.minutes
+    return set(zones) - waiting.days if waiting.days is not None else set(), waiting.minutes
 
 
 def _spans(edges: Sequence[int], bucket: EnergyBucket, days: Days) -> list[tuple[int, int]]:
@@ -81,13 +81,6 @@ def _spans(edges: Sequence[int], bucket: EnergyBucket, days: Days) -> list[tuple
         buckets = periods.buckets(start_ms, end_ms, bucket, days.zone)
         parts += [buckets[first : first + BUCKETS_AT_ONCE] for first in range(0, len(buckets), BUCKETS_AT_ONCE)]
     return [(part[0][0], part[-1][1]) for part in parts]
-
-
-def _zones(ports: Sequence[Port]) -> dict[int, str]:
-    """The time zones by device; asked for only where a port was read without its device."""
-    known = {port.device_id: port.device.timezone for port in ports if "device" in port._state.fields_cache}
-    others = {port.device_id for port in ports} - set(known)
-    return {**known, **time_zones(others)} if others else known
 
 
 class _Sheet:
@@ -128,7 +121,7 @@ class _Sheet:
             yield port.pk, rows
 
 
-def _fill(sheet: _Sheet, waiting: Mapping[int, IntArray], now_ms: int) -> None:
+def _fill(sheet: _Sheet, waiting: DeviceMinutes, now_ms: int) -> None:
     """Whole days, hours and minutes from their rollups; from readings the minutes that those do not answer for.
 
     Days and hours hold the minutes beneath them as those stood when they were last rolled up: a minute that waits for
@@ -137,9 +130,8 @@ def _fill(sheet: _Sheet, waiting: Mapping[int, IntArray], now_ms: int) -> None:
     if not sheet.buckets:
         return
     device_ids = list(sheet.keys)
-    since_ms = periods.floor_minute(sheet.start_ms)
-    dirty = {pk: held[(held >= since_ms) & (held < sheet.end_ms)] for pk, held in waiting.items() if pk in sheet.keys}
-    dirty = dict(unrolled.newest(PORTS, sheet.keys, dirty, READINGS_AT_MOST))
+    dirty = unrolled.within(waiting, device_ids, periods.floor_minute(sheet.start_ms), sheet.end_ms)
+    dirty = unrolled.newest(PORTS, sheet.keys, dirty, READINGS_AT_MOST)
     cut = [edge for edge in (sheet.start_ms, sheet.end_ms) if edge % MINUTE_MS]
     cut_minutes = np.unique([periods.floor_minute(edge) for edge in cut]).astype(np.int64)
     single = {device_id: np.union1d(dirty[device_id], cut_minutes) for device_id in device_ids}

@@ -8,7 +8,7 @@ import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 
-from devices.models import Device
+from devices.models import Device, Port
 from readings.history.thinning import FloatArray, IntArray
 from readings.models import (
     DayZone,
@@ -125,8 +125,20 @@ def more_than(at_most: int, rows: Rows) -> bool:
     return rows[: at_most + 1].count() > at_most
 
 
-def time_zones(device_ids: Iterable[int]) -> dict[int, str]:
-    return dict(Device.objects.filter(pk__in=set(device_ids)).order_by().values_list("pk", "timezone"))
+def zones_of(lines: Iterable[Port | Device]) -> dict[int, str]:
+    """The time zones by device; asked for only where a port was read without its device."""
+    known: dict[int, str] = {}
+    others: set[int] = set()
+    for line in lines:
+        if isinstance(line, Device):
+            known[line.pk] = line.timezone
+        elif "device" in line._state.fields_cache:
+            known[line.device_id] = line.device.timezone
+        else:
+            others.add(line.device_id)
+    if others - set(known):
+        known |= dict(Device.objects.filter(pk__in=others).order_by().values_list("pk", "timezone"))
+    return known
 
 
 class Days(NamedTuple):
@@ -134,13 +146,6 @@ class Days(NamedTuple):
 
     zone: str
     made: bool
-
-
-def days_of(device_ids: Iterable[int]) -> dict[int, Days]:
-    """The days of devices; right after a change of zone their rows are not all made yet."""
-    devices = Device.objects.filter(pk__in=set(device_ids)).order_by()
-    rows = devices.values_list("pk", "timezone", "day_zone__zone", "day_zone__stale_from")
-    return {pk: Days(zone, made=made in (zone, None) and stale_from is None) for pk, zone, made, stale_from in rows}
 
 
 def unmade_days(zones: Mapping[int, str]) -> list[Rows]:

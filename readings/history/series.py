@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from django.conf import settings
 
 from devices.models import Device, Port
 from devices.querysets import silence_limit
-from readings.history.buckets import Bucket, Grid, Wanted, points_of
+from readings.history.buckets import NO_TIMES, Bucket, Grid, Rolled, Wanted, rolled
 from readings.history.levels import STEP_MS, Asked, Extent, Resolution, finer_level, level_for
-from readings.history.rows import DEVICES, PORTS, Days, Source, by_key, days_of, fetch, numbers
+from readings.history.rows import DEVICES, PORTS, Days, Source, by_key, fetch, numbers, zones_of
 from readings.history.thinning import (
     BoolArray,
     FloatArray,
@@ -23,6 +24,7 @@ from readings.history.thinning import (
     with_gaps,
 )
 from readings.history.turns import Turns, TurnsOf, factor_of, turns_of
+from readings.history.unrolled import Unfinished, unfinished
 from readings.quantities import Quantity
 
 MAX_POINTS = 2000
@@ -91,24 +93,27 @@ def series(  # noqa: PLR0913  (a question has these parts, and callers name them
         raise ValueError(f"{quantity.name} is measured per {quantity.of}: ask for {quantity.of}s")
     turns = turns_of((line for line in lines if isinstance(line, Port)), quantity)
     question = _Question(lines, quantity, start_ms, end_ms, now_ms, max_points, turns)
-    answer = question.read(level_for(question.extent(end_ms - start_ms), resolution))
-    if resolution == "auto" and answer.resolution == "second" and not _has_points(answer):
-        # The readings of long ago are gone, their rollups are not.
-        minutes = question.by_bucket("minute")
-        return minutes if _has_points(minutes) else answer
-    finer = finer_level(question.extent(_measured_ms(answer)), resolution, answer.resolution)
-    if finer is None:
+    level = level_for(question.extent(end_ms - start_ms), resolution)
+    if level == "second":
+        answer = question.as_they_came()
+        if resolution == "auto" and not _has_points(answer):
+            # The readings of long ago are gone, their rollups are not.
+            minutes = question.by_bucket("minute")
+            return minutes if _has_points(minutes) else answer
         return answer
-    finer_answer = question.read(finer)
-    return finer_answer if _has_points(finer_answer) else answer
+    rollups = question.rollups(level)
+    finer = finer_level(question.extent(_measured_ms(rollups, level)), resolution, level)
+    if finer is not None:
+        answer = question.as_they_came() if finer == "second" else question.by_bucket(finer)
+        if _has_points(answer):
+            return answer
+    return question.answer(level, rollups)
 
 
-def _measured_ms(answer: Series) -> int:
-    """From the first point of all lines to the end of the last."""
-    held = [line.times for line in answer.lines if len(line.times)]
-    if not held or answer.step_ms is None:
-        return 0
-    return int(max(times[-1] for times in held) - min(times[0] for times in held)) + answer.step_ms
+def _measured_ms(rollups: Sequence[Rolled], level: Bucket) -> int:
+    """About the time from the first measured bucket of all lines to the end of the last."""
+    starts = np.concatenate([NO_TIMES, *(rolled.starts() for rolled in rollups)])
+    return int(starts.max() - starts.min()) + STEP_MS[level] if len(starts) else 0
 
 
 def _has_points(answer: Series) -> bool:
@@ -123,7 +128,7 @@ class _Drawn:
     columns: tuple[FloatArray, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Question:
     lines: Sequence[Port] | Sequence[Device]
     quantity: Quantity
@@ -144,20 +149,35 @@ class _Question:
     def extent(self, length_ms: int) -> Extent:
         return Extent(len(self.keys), length_ms, self.max_points, 1000 * settings.CT6_PERIOD)
 
-    def read(self, level: Resolution) -> Series:
-        return self.as_they_came() if level == "second" else self.by_bucket(level)
-
     def by_bucket(self, bucket: Bucket) -> Series:
+        return self.answer(bucket, self.rollups(bucket))
+
+    def answer(self, bucket: Bucket, rollups: Sequence[Rolled]) -> Series:
+        """The rollups, and the readings of the minutes that wait for theirs."""
         points: dict[int, Points] = {}
         grids: dict[int, Grid] = {}
-        for days, keys in self._portions(bucket):
-            grid = Grid(bucket, self.start_ms, self.end_ms, days.zone)
-            found = points_of(Wanted(self.source, keys, self.quantity, grid, days.made, self.turns), now_ms=self.now_ms)
+        for part in rollups:
+            found = part.points(now_ms=self.now_ms)
             points.update(found)
-            grids.update(dict.fromkeys(found, grid))
+            grids.update(dict.fromkeys(found, part.wanted.grid))
         first, slots = slots_per_point([of_line.slot for of_line in points.values()], self.max_points)
         drawn = {key: _by_slice(of_line, grids[key], first, slots) for key, of_line in points.items()}
         return self._series(bucket, STEP_MS[bucket] * slots, drawn)
+
+    def rollups(self, bucket: Bucket) -> list[Rolled]:
+        found = []
+        for days, keys in self._portions(bucket):
+            grid = Grid(bucket, self.start_ms, self.end_ms, days.zone)
+            wanted = Wanted(self.source, keys, self.quantity, grid, days.made, self.turns)
+            found.append(rolled(wanted, self.unfinished.minutes))
+        return found
+
+    @cached_property
+    def unfinished(self) -> Unfinished:
+        """Of the span and the rest of the days that it touches."""
+        day_ms = STEP_MS["day"]
+        span = self.start_ms - 2 * day_ms, self.end_ms + 2 * day_ms
+        return unfinished(zones_of(self.lines), *span, days=True)
 
     def _portions(self, bucket: Bucket) -> Iterator[tuple[Days, dict[int, list[int]]]]:
         """The keys by device, in portions that one statement can take and whose buckets have the same edges."""
@@ -166,7 +186,10 @@ class _Question:
         keys: dict[int, list[int]] = {}
         for line in self.lines:
             keys.setdefault(_device_id(line), []).append(line.pk)
-        known = days_of(keys) if bucket == "day" else dict.fromkeys(keys, Days("UTC", made=True))
+        known = dict.fromkeys(keys, Days("UTC", made=True))
+        if bucket == "day":
+            stale = self.unfinished.days or frozenset()
+            known = {pk: Days(zone, pk not in stale) for pk, zone in zones_of(self.lines).items()}
         for days in sorted(set(known.values())):
             devices = [device_id for device_id in keys if known[device_id] == days]
             for begin in range(0, len(devices), DEVICES_AT_ONCE):

@@ -1,13 +1,14 @@
 """Minutes that wait for their rollup, and the readings that answer for them (and for pieces of minutes) meanwhile."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import structlog
 from django.conf import settings
 from django.db.models.expressions import Combinable
 
-from readings.history.rows import Row, Rows, Source, fetch, integers, more_than
+from readings.history.rows import UNMADE, Row, Rows, Source, fetch, integers, more_than, unmade_days
 from readings.history.thinning import IntArray
 from readings.models import DeviceReading, DirtyBucket
 from readings.periods import MINUTE_MS, floor_minute
@@ -23,20 +24,30 @@ STATEMENTS_AT_ONCE = 200
 ROWS_AT_ONCE = 200_000
 
 
-def dirty_minutes(device_ids: Sequence[int], start_ms: int, end_ms: int) -> dict[int, IntArray]:
-    """By device, in order, the minutes of a span whose rollups may not yet equal the readings."""
-    return by_device(integers(fetch([dirty_rows(device_ids, start_ms, end_ms)]), 2), device_ids)
+class Unfinished(NamedTuple):
+    """What rollups do not tell rightly yet: by device, in order, the minutes that may not equal the readings, and the
+    devices whose day rows are not all made in their time zone (None where that was not asked for).
+    """
+
+    minutes: DeviceMinutes
+    days: frozenset[int] | None
 
 
-def dirty_rows(device_ids: Sequence[int], start_ms: int, end_ms: int) -> Rows:
-    """Device and minute of each of them."""
-    return DirtyBucket.objects.filter(
-        device_id__in=device_ids, minute__gte=floor_minute(start_ms), minute__lt=end_ms
+def unfinished(zones: Mapping[int, str], start_ms: int, end_ms: int, *, days: bool) -> Unfinished:
+    """Of these devices, with their time zones, in a span; read by one statement."""
+    dirty = DirtyBucket.objects.filter(
+        device_id__in=list(zones), minute__gte=floor_minute(start_ms), minute__lt=end_ms
     ).values_list("device_id", "minute")
+    table = integers(fetch([dirty, *(unmade_days(zones) if days else [])]), 2)
+    is_mark = table[:, 1] == UNMADE
+    minutes = {device_id: np.sort(table[(table[:, 0] == device_id) & ~is_mark, 1]) for device_id in zones}
+    return Unfinished(minutes, frozenset(table[is_mark, 0].tolist()) if days else None)
 
 
-def by_device(table: IntArray, device_ids: Sequence[int]) -> dict[int, IntArray]:
-    return {device_id: np.sort(table[table[:, 0] == device_id, 1]) for device_id in device_ids}
+def within(minutes: DeviceMinutes, device_ids: Iterable[int], start_ms: int, end_ms: int) -> DeviceMinutes:
+    """Those of these devices that begin in a span."""
+    held = {device_id: minutes[device_id] for device_id in device_ids}
+    return {device_id: of[(of >= start_ms) & (of < end_ms)] for device_id, of in held.items()}
 
 
 def spans_of(minutes: IntArray) -> list[Span]:

@@ -341,7 +341,16 @@ class TestAsking:
 
     @pytest.mark.parametrize("ending", ["csv", "xlsx"])
     @pytest.mark.parametrize(
-        "words", ["range=week", "start=2026-11-20T10:20:30&stop=2026-11-22T23:50:30", "view=energy"]
+        "words",
+        [
+            "range=week",
+            "range=month",
+            "range=year",
+            "start=2026-11-20T10:20:30&stop=2026-11-22T23:50:30",
+            "start=2026-11-20T10:20:30&stop=2099-01-01",
+            "view=energy",
+            "view=energy&start=2026-11-20T10:20:30&stop=2099-01-01",
+        ],
     )
     def test_no_more_while_minutes_wait_for_their_rollup(self, ending: str, words: str, house: Device) -> None:
         now_ms = current_ms()

@@ -121,7 +121,7 @@ def test_the_cost_in_queries_does_not_grow_with_the_ports(
     for number in range(3, 25):
         Port.objects.create(device=device, number=number)
     roll_up(START_MS + 3 * HOUR_MS)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(12):
         energy(client, device=device.pk, bucket="hour")
 
 

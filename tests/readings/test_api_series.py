@@ -210,7 +210,7 @@ def test_a_plus_that_became_a_blank_on_its_way_is_forgiven(device: Device, clien
 def test_the_cost_in_queries_does_not_grow_with_the_ports(
     device: Device, client: APIClient, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(12):
         series(client, device=device.pk, resolution="minute")
 
 
