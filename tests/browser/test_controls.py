@@ -1,7 +1,6 @@
 """Every control of the plot does what it says: compared with what history answers, not with a picture."""
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
