@@ -1,10 +1,10 @@
 """What the dashboard keeps of its own: who was given a link to it."""
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device
+from devices.who import who_field
 
 
 class WallDisplay(models.Model):
@@ -21,14 +21,7 @@ class WallDisplay(models.Model):
         related_name="wall_displays",
         help_text=_("What it shows, to everybody who has the link."),
     )
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        editable=False,
-        on_delete=models.SET_NULL,
-        verbose_name=_("made by"),
-    )
+    who = who_field(_("made by"), editable=False)
     made = models.DateTimeField(_("made"), auto_now_add=True)
     last_used = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     revoked = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from devices.querysets import JobQuerySet
+from devices.who import who_field
 
 
 class Rollout(models.Model):
@@ -16,9 +16,7 @@ class Rollout(models.Model):
     release = models.ForeignKey(
         "devices.FirmwareRelease", on_delete=models.PROTECT, related_name="rollouts", verbose_name=_("firmware release")
     )
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("asked by")
-    )
+    who = who_field(_("asked by"))
     made = models.DateTimeField(_("asked"), auto_now_add=True)
     stop_at_failure = models.BooleanField(
         _("stop at the first failure"),
@@ -69,9 +67,7 @@ class Job(models.Model):
     memory = models.JSONField(
         _("memory"), default=dict, blank=True, help_text=_("What is done so far, so that another worker can go on.")
     )
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("asked by")
-    )
+    who = who_field(_("asked by"))
     made = models.DateTimeField(_("asked"), auto_now_add=True)
     not_before = models.DateTimeField(_("not before"), null=True, blank=True)
     started = models.DateTimeField(_("started"), null=True, blank=True)
@@ -155,9 +151,7 @@ class FirmwareRelease(models.Model):
     content = models.BinaryField(editable=False, help_text=_("A zip; paths are those below the application folder."))
     files = models.JSONField(_("files"), default=dict, editable=False, help_text=_("Path and size in bytes."))
     notes = models.TextField(_("notes"), blank=True)
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("uploaded by")
-    )
+    who = who_field(_("uploaded by"))
     added = models.DateTimeField(_("uploaded"), auto_now_add=True)
 
     class Meta:
@@ -189,9 +183,7 @@ class FactoryConfig(models.Model):
     reason = models.CharField(_("reason"), max_length=24, choices=Reason, default=Reason.BY_HAND)
     content = models.TextField(_("content"))
     sha256 = models.CharField("SHA-256", max_length=64)
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("taken by")
-    )
+    who = who_field(_("taken by"))
 
     class Meta:
         ordering = ["-taken", "-pk"]
@@ -223,9 +215,7 @@ class Calibration(models.Model):
     rounds = models.JSONField(default=list, help_text=_("Each round's setting, value, reading and error."))
     succeeded = models.BooleanField(_("succeeded"), null=True)
     made = models.DateTimeField(_("made"), auto_now_add=True)
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("by")
-    )
+    who = who_field(_("by"))
 
     class Meta:
         ordering = ["-made", "-pk"]
@@ -240,9 +230,7 @@ class AuditEntry(models.Model):
     """Who did what to which device, when, and what was so before and after. Never changed, never a password."""
 
     at = models.DateTimeField(_("at"), auto_now_add=True)
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("who")
-    )
+    who = who_field(_("who"))
     who_name = models.CharField(
         _("name"),
         max_length=150,
@@ -282,9 +270,7 @@ class Sweep(models.Model):
     asked = models.PositiveIntegerField(_("asked"), default=0)
     found = models.JSONField(_("found"), default=dict, help_text=_("The units, and what else was met."))
     error = models.TextField(_("error"), blank=True, help_text=_("Why it failed, in English."))
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("asked by")
-    )
+    who = who_field(_("asked by"))
     made = models.DateTimeField(_("asked for"), auto_now_add=True)
     started = models.DateTimeField(_("started"), null=True, blank=True)
     ended = models.DateTimeField(_("ended"), null=True, blank=True)

@@ -17,6 +17,7 @@ from devices.job_models import (
     Sweep,
 )
 from devices.querysets import ConfigChangeQuerySet, DeviceQuerySet, PortQuerySet
+from devices.who import who_field
 
 __all__ = [
     "AuditEntry",
@@ -217,9 +218,7 @@ class ConfigChange(models.Model):
         blank=True, editable=False, help_text=_("A wished password, encrypted, until the unit has taken or refused it.")
     )
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.OPEN)
-    who = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("who")
-    )
+    who = who_field(_("who"))
     made = models.DateTimeField(_("made"), auto_now_add=True)
     settled = models.DateTimeField(_("settled"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
