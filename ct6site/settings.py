@@ -47,6 +47,8 @@ CT6_ADDRESSES = env.read_addresses("CT6_ADDRESSES")
 CT6_PORT = env.read_integer("CT6_PORT", default=29340, lowest=1, highest=65535)
 CT6_SWEEP_NETWORKS = env.read_networks("CT6_SWEEP_NETWORKS")
 CT6_COLLECTOR_SEEN = "readings.heartbeats.collector_seen"
+CT6_SPOOL_DIR = env.read_folder("CT6_SPOOL_DIR", DATA_DIR / "spool")
+CT6_SPOOL_MAX_BYTES = 1_000_000 * env.read_integer("CT6_SPOOL_MAX", default=1000, lowest=1, highest=10_000_000)
 CT6_PERIOD = env.read_number("CT6_PERIOD", default=1.0, lowest=0.25, highest=300.0)
 
 # --- Django -----------------------------------------------------------------------------------------------------

@@ -7,18 +7,22 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import structlog
 
 from devices.ct6.udp import AnswerSocket, Datagram
-from readings.collect.inbox import Arrival, Inbox
+from readings.collect.backlog import Backlog, boot_id
+from readings.collect.inbox import Arrival
 from readings.collect.questions import Questions, Targets
+from readings.collect.spool import Spool
 from readings.collect.writer import Counts, Writer, steady_ns
 
 log = structlog.get_logger(__name__)
 
 _FLUSH_S: Final = 1.0
+_SPOOL_MAX_BYTES: Final = 1_000_000_000
 _TICK_S: Final = 1.0
 _SUMMARY_S: Final = 60.0
 _PATIENCE_S: Final = 10.0
@@ -33,12 +37,17 @@ _OLDEST_NS: Final = 120_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to collect: whom to ask, how often, and for how long (None: until told to stop)."""
+    """What to collect: whom to ask, how often, and for how long (None: until told to stop).
+
+    While the database takes no answers they wait in the folder ``spool`` (None: in memory, for a minute).
+    """
 
     targets: Targets
     period_s: float
     duration_s: float | None = None
     flush_s: float = _FLUSH_S
+    spool: Path | None = None
+    spool_max_bytes: int = _SPOOL_MAX_BYTES
 
 
 class Collector:
@@ -49,7 +58,8 @@ class Collector:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._inbox = Inbox()
+        spool = None if plan.spool is None else Spool(plan.spool, plan.spool_max_bytes, boot_id())
+        self._backlog = Backlog(spool, flush_s=plan.flush_s)
         self._receive_drops = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -57,7 +67,7 @@ class Collector:
         self._socket: AnswerSocket | None = None
         self._questions: Questions | None = None
         self._writer = Writer(
-            self._inbox,
+            self._backlog,
             period_s=plan.period_s,
             flush_s=plan.flush_s,
             heartbeat=self._heartbeat,
@@ -66,6 +76,11 @@ class Collector:
 
     def counts(self) -> Counts:
         return self._writer.counts()
+
+    @property
+    def on_disk(self) -> int:
+        """How many answers wait there for the database."""
+        return self._backlog.on_disk
 
     def stop(self) -> None:
         """Store what is there and return from `run`, within two seconds."""
@@ -99,6 +114,7 @@ class Collector:
                 self._loop.remove_reader(answers)
                 self._loop = None
                 stored_all = self._writer.stop(_LAST_FLUSH_S)
+                self._backlog.close()
         self._say_end(stored_all=stored_all)
         if self._writer.failure is not None:
             raise self._writer.failure
@@ -122,7 +138,7 @@ class Collector:
     def _drain(self, answers: AnswerSocket) -> None:
         datagrams = answers.receive()
         wall_ns, now_ns = _clocks_ns()
-        self._inbox.add([_arrival(datagram, wall_ns, now_ns) for datagram in datagrams], now_ns // 1_000_000)
+        self._backlog.add([_arrival(datagram, wall_ns, now_ns) for datagram in datagrams], now_ns // 1_000_000)
 
     async def _look_after(self, questions: Questions) -> None:
         """Once a second: say what an operator has to know."""
@@ -192,7 +208,9 @@ class Collector:
     def _say_end(self, *, stored_all: bool) -> None:
         counts = self._writer.counts()
         log.info("Collecting has ended", answers=counts.answers, stored=counts.stored, dropped=counts.dropped)
-        if not stored_all:
+        if self.on_disk:
+            log.warning("The database did not take the last answers; they wait on disk", count=self.on_disk)
+        elif not stored_all:
             log.error("The database did not take the last answers; they are lost", count=counts.waiting)
 
 

@@ -61,6 +61,16 @@ class Inbox:
             self._bytes -= sum(map(_size, taken))
         return taken
 
+    def put_back(self, arrivals: Sequence[Arrival]) -> None:
+        """What was taken last, to be taken first again."""
+        with self._lock:
+            self._arrivals.extendleft(reversed(arrivals))
+            self._bytes += sum(map(_size, arrivals))
+
+    def oldest(self) -> Arrival | None:
+        with self._lock:
+            return self._arrivals[0] if self._arrivals else None
+
     def __len__(self) -> int:
         return len(self._arrivals)
 

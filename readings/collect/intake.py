@@ -106,6 +106,7 @@ class Intake:
         self._new_labels: Counter[str] = Counter()
         self._new_labels_since_ms = 0
         self._newest: dict[str, tuple[NewReading, str]] = {}
+        self._shown_ms: dict[str, int] = {}
 
     def look_into_database(self, steady_ms: int) -> None:
         """Take over what others changed there, unless that was done in the last seconds. Raises DatabaseError."""
@@ -135,6 +136,19 @@ class Intake:
             if unit is not None:
                 self.answers += 1
                 self._judge(unit, Heard(answer, arrival))
+
+    def show(self, arrivals: Iterable[Arrival]) -> None:
+        """Let these be what their units said last, though older ones are still to be taken. They are taken later."""
+        for arrival in arrivals:
+            answer = self._decode(arrival)
+            known = None if answer is None else self._known.get(answer.assy)
+            if answer is None or known is None or known.claimed_from is not None:
+                continue
+            if known.address == arrival.address:
+                reading = new_reading(known, answer, arrival.time_ms, 0, arrival.steady_ms)
+                said = last_answer(reading, arrival.address)
+                self._ingest.note_seen(Seen(known.device_id, _moment(arrival.time_ms), said))
+                self._shown_ms[known.assy] = arrival.steady_ms
 
     def settle(self, now_ms: int, steady_ms: int) -> None:
         """Register what is new and take the answers that waited for that. Raises DatabaseError."""
@@ -319,7 +333,10 @@ class Intake:
         _log_silent(silent)
 
     def _hand_over_newest(self) -> None:
-        for reading, address in self._newest.values():
+        for assy, (reading, address) in self._newest.items():
+            if reading.kept_since_ms < self._shown_ms.get(assy, reading.kept_since_ms):
+                continue
+            self._shown_ms.pop(assy, None)
             said = last_answer(reading, address)
             self._ingest.note_seen(Seen(reading.device_id, _moment(reading.time_ms), said))
         self._newest.clear()

@@ -12,7 +12,8 @@ from typing import Final
 import structlog
 from django.db import Error, ProgrammingError, connection
 
-from readings.collect.inbox import KEPT_MS, Inbox
+from readings.collect.backlog import Backlog, Keeper
+from readings.collect.inbox import KEPT_MS
 from readings.collect.ingest import Ingest
 from readings.collect.intake import Intake
 from readings.collect.lease import Lease, release_quietly
@@ -47,14 +48,14 @@ def steady_ns() -> int:
 
 
 class Writer(threading.Thread):
-    """Takes what is in the inbox and stores it, once a flush interval, as long as it holds the lease.
+    """Takes what has arrived and stores it, once a flush interval, as long as it holds the lease.
 
     Ends with `stop`, or with `failure`.
     """
 
     def __init__(
         self,
-        inbox: Inbox,
+        backlog: Backlog,
         *,
         period_s: float,
         flush_s: float,
@@ -64,7 +65,8 @@ class Writer(threading.Thread):
         # A daemon: a database that hangs must not keep the process from ending.
         super().__init__(name="writer of readings", daemon=True)
         self.failure: BaseException | None = None
-        self.inbox = inbox
+        self._backlog = backlog
+        self._keeper = Keeper(backlog, flush_s)
         self._ingest = Ingest()
         self._oddities = Oddities()
         self._intake = Intake(self._ingest, self._oddities, period_s=period_s)
@@ -76,11 +78,16 @@ class Writer(threading.Thread):
         self._dropped = 0
         self._beat_s = 0.0
         self._trouble_said_s: float | None = None
+        self._goes_on_asking = False  # until the database tells who has the lease
+        self._noted_asking: bool | None = None
 
     @property
     def may_ask(self) -> bool:
-        """Whether this collector is the one that asks the units; else it stands by."""
-        return self._lease.held
+        """Whether this collector is the one that asks the units; else it stands by.
+
+        Started while the database is away it asks if the process before it did: nobody can have taken over.
+        """
+        return self._lease.held or self._goes_on_asking
 
     def counts(self) -> Counts:
         """How far it is; for other threads too."""
@@ -88,20 +95,25 @@ class Writer(threading.Thread):
             units=self._intake.units_answering,
             answers=self._intake.answers,
             stored=self._ingest.stored,
-            dropped=self._dropped + self.inbox.dropped,
+            dropped=self._dropped + self._backlog.dropped,
             refused=self._ingest.refused,
             warnings=self._oddities.total,
-            waiting=len(self.inbox) + self._intake.waiting + len(self._ingest),
+            waiting=len(self._backlog) + self._intake.waiting + len(self._ingest),
         )
 
     def stop(self, timeout_s: float) -> bool:
         """Store what is there; False if the database did not let that happen in time."""
         self._stopping.set()
         self.join(timeout_s)
+        self._keeper.stop()
+        self._backlog.keep(steady_ns() // 1_000_000, all_of_it=True)
         return not self.is_alive() and not self.counts().waiting
 
     def run(self) -> None:
         try:
+            self._keeper.start()
+            self._backlog.open()
+            self._goes_on_asking = self._backlog.was_asking()
             pause_s = 0.0
             while not self._stopping.wait(pause_s):
                 started_s = time.monotonic()
@@ -111,6 +123,7 @@ class Writer(threading.Thread):
                 self._intake.wait_no_more()
                 self._turn()
             release_quietly(self._lease)
+            self._backlog.note_asking(asking=False)
         except Exception as error:  # noqa: BLE001 - handed to the thread that waits for this one
             self.failure = error
             self._failed()
@@ -131,26 +144,39 @@ class Writer(threading.Thread):
         self._oddities.say_due(steady_ns() / 1e9)
 
     def _store_all(self) -> None:
-        """Store everything that has arrived. What fails is tried again before anything more is taken: the inbox,
+        """Store everything that has arrived. What fails is tried again before anything more is taken: the backlog,
         which is bounded, is where answers wait."""
         while True:
             now_ms, steady_ms = time.time_ns() // 1_000_000, steady_ns() // 1_000_000
-            if not self._lease.hold(datetime.now(UTC), steady_ms / 1000):
+            if not self._holds_lease(steady_ms / 1000):
                 self._forget()
                 return
             self._intake.look_into_database(steady_ms)
             self._intake.settle(now_ms, steady_ms)
             self._ingest.write()
-            arrivals = self.inbox.take(_TAKEN_AT_ONCE)
+            if not self._intake.waiting:
+                self._backlog.settled()
+            arrivals = self._backlog.take(_TAKEN_AT_ONCE)
             if not arrivals:
                 return
             self._intake.take(arrivals)
+            self._intake.show(self._backlog.newest())
+
+    def _holds_lease(self, steady_s: float) -> bool:
+        held = self._lease.hold(datetime.now(UTC), steady_s)
+        self._goes_on_asking = False
+        if held != self._noted_asking:
+            self._backlog.note_asking(asking=held)
+            self._noted_asking = held
+        return held
 
     def _forget(self) -> None:
         """Somebody else stores what the units answer: what came here would be energy stored twice."""
         self._dropped += self._ingest.drop_all() + self._intake.forget()
-        while arrivals := self.inbox.take(_TAKEN_AT_ONCE):
+        while arrivals := self._backlog.take(_TAKEN_AT_ONCE):
             self._dropped += len(arrivals)
+        self._backlog.settled()
+        self._backlog.close()
 
     def _beat(self) -> None:
         now_s = time.monotonic()
@@ -163,12 +189,17 @@ class Writer(threading.Thread):
             "stored": counts.stored,
             "dropped": counts.dropped + counts.refused,
             "warnings": counts.warnings,
+            "waiting": counts.waiting,
+            "on_disk": self._backlog.on_disk,
+            "bytes_on_disk": self._backlog.bytes_on_disk,
             **self._heartbeat(),
         }
         note_heartbeat(HEARTBEAT, datetime.now(UTC), detail)
         self._beat_s = now_s
 
     def _drop_old(self) -> None:
+        if self._backlog.is_kept:
+            return
         oldest_ms = steady_ns() // 1_000_000 - KEPT_MS
         self._dropped += self._ingest.drop_older_than(oldest_ms) + self._intake.drop_waiting_before(oldest_ms)
 
@@ -180,7 +211,7 @@ class Writer(threading.Thread):
         counts = self.counts()
         no_tables = isinstance(error, ProgrammingError) or "no such table" in str(error)
         log.error(
-            "The database takes no readings; answers wait for it, for a minute each",
+            "The database takes no readings; answers wait for it on disk",
             reason=str(error),
             to_do="run manage.py migrate" if no_tables else "start it, or see why it is busy",
             waiting=counts.waiting,

@@ -109,7 +109,8 @@ def test_sigterm_stores_what_is_there_and_leaves_within_two_seconds(data_dir: Pa
     assert stored(data_dir) - before == sum(len(unit.sent) for unit in fleet.units)
 
 
-def test_sigterm_is_obeyed_while_the_database_hangs(data_dir: Path, fleet: Fleet) -> None:
+def test_sigterm_is_obeyed_while_the_database_hangs_and_nothing_is_lost(data_dir: Path, fleet: Fleet) -> None:
+    before = stored(data_dir)
     with running(data_dir, *asking(fleet)) as process:
         until(lambda: all(unit.sent for unit in fleet.units))
         with closing(sqlite3.connect(data_dir / "ct6.sqlite3", isolation_level=None)) as database:
@@ -119,7 +120,12 @@ def test_sigterm_is_obeyed_while_the_database_hangs(data_dir: Path, fleet: Fleet
             took_s, said = ended(process)
             database.execute("ROLLBACK")
     assert took_s < 2.0
-    assert "they are lost" in said
+    assert "they wait on disk" in said
+    with running(data_dir, *asking(fleet)) as process:
+        until(lambda: stored(data_dir) - before > 2 * 6)
+        _took_s, said = ended(process)
+    assert "Answers of before wait on disk" in said
+    assert stored(data_dir) - before == sum(len(unit.sent) for unit in fleet.units)
     assert "Traceback" not in said
 
 

@@ -71,4 +71,10 @@ def plan_from(options: dict[str, Any]) -> Plan:
         problems.append(f"--duration {duration_s:g} is no time to run for: give seconds above 0, or leave it out.")
     if problems:
         raise CommandError(" ".join(problems))
-    return Plan(targets, options["period"], duration_s)
+    return Plan(
+        targets,
+        options["period"],
+        duration_s,
+        spool=settings.CT6_SPOOL_DIR,
+        spool_max_bytes=settings.CT6_SPOOL_MAX_BYTES,
+    )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from readings.collect import collector as collector_module
 from readings.collect import ingest as ingest_module
 from readings.collect.collector import Collector, Plan
 from readings.collect.questions import Targets
+from readings.collect.spool import Spool
 from readings.models import DeviceReading, DirtyBucket, Heartbeat, PortReading
 from readings.periods import MINUTE_MS
 from tests.factories import fixed_power
@@ -294,6 +296,78 @@ def test_a_database_that_is_away_for_a_while_loses_nothing(
     assert collector.counts().dropped == 0
     assert caplog.text.count("The database takes no readings") == 1
     assert caplog.text.count("The database takes readings again") == 1
+
+
+@contextmanager
+def database_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No statement of the writer comes through: neither the lease's nor any other."""
+
+    def is_away(*_args: object, **_options: object) -> None:
+        raise OperationalError(2002, "Can't connect to local server")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("readings.collect.lease.Lease.hold", is_away)
+        yield
+
+
+def test_while_the_database_is_away_answers_wait_on_disk(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with collecting(fleet, spool=tmp_path) as collector:
+        until(answered(fleet, 2))
+        with database_away(monkeypatch):
+            until(answered(fleet, 4))
+            until(lambda: collector.counts().waiting >= 2 * 3)
+            until(lambda: collector.on_disk >= 2 * 3)
+        until(lambda: collector.counts().waiting == 0)
+        until(answered(fleet, 2))
+    for unit in fleet.units:
+        assert_stored_exactly(unit)
+    assert collector.counts().dropped == 0
+
+
+def test_a_collector_that_ends_meanwhile_leaves_them_to_the_next(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with collecting(fleet, spool=tmp_path) as collector:
+        until(answered(fleet, 2))
+        until(lambda: collector.counts().stored >= 2)
+        with database_away(monkeypatch):
+            until(answered(fleet, 3))
+            collector.stop()
+            until(lambda: "they wait on disk" in caplog.text)
+    with collecting(fleet, spool=tmp_path) as collector:
+        until(answered(fleet, 2))
+        until(lambda: collector.counts().waiting == 0)
+    assert "Answers of before wait on disk" in caplog.text
+    for unit in fleet.units:
+        assert_stored_exactly(unit)
+
+
+def test_a_collector_that_starts_meanwhile_goes_on_asking_if_the_one_before_was_killed(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    left = Spool(tmp_path, 10_000_000, "")
+    left.note_asking(asking=True)
+    left.close()
+    with database_away(monkeypatch), collecting(fleet, spool=tmp_path) as collector:
+        until(answered(fleet, 3))
+        until(lambda: collector.on_disk >= 2 * 2)
+    assert DeviceReading.objects.count() == 0
+    with collecting(fleet, spool=tmp_path) as collector:
+        until(answered(fleet, 1))
+        until(lambda: collector.counts().waiting == 0)
+    for unit in fleet.units:
+        assert_stored_exactly(unit)
+
+
+def test_else_it_asks_nobody_since_another_one_may(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database_away(monkeypatch), collecting(fleet, spool=tmp_path):
+        until(lambda: "The database takes no readings" in caplog.text)
+        threading.Event().wait(2 * PERIOD_S)
+    assert not any(unit.sent for unit in fleet.units)
 
 
 def test_the_collector_says_that_it_works(fleet: Fleet) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from django.db import DataError, OperationalError
@@ -117,6 +118,36 @@ def test_what_was_said_long_ago_may_be_said_again(collecting: Collecting) -> Non
 def test_the_same_answer_a_period_later_is_a_reading(collecting: Collecting) -> None:
     collecting.take(arrival(0), arrival(1000), arrival(1900))
     assert windows() == [(0, 0), (1000, 1000), (1900, 900)]
+
+
+# --- What waited on disk ----------------------------------------------------------------------------------------
+
+
+def told_of(assy: str = ASSY) -> tuple[int, float]:
+    """When the unit said its newest answer, and the power of CT1 in it."""
+    said: Any = Device.objects.get(assy=assy).last_answer
+    return said["time"] - NOON_MS, said["ports"]["1"]["active_power"]
+
+
+def test_the_newest_answer_is_told_while_older_ones_are_stored(collecting: Collecting) -> None:
+    collecting.take(arrival(0))
+    collecting.intake.show([arrival(60_000, answer_of(power_w=7.0))])
+    collecting.take(arrival(1000, answer_of(power_w=5.0)), at_ms=60_000)
+    assert told_of() == (60_000, 7.0)
+    collecting.take(arrival(2000, answer_of(power_w=4.0)), at_ms=60_000)
+    assert told_of() == (60_000, 7.0)
+    collecting.take(arrival(60_000, answer_of(power_w=7.0)), arrival(61_000, answer_of(power_w=8.0)))
+    assert told_of() == (61_000, 8.0)
+    assert windows()[:3] == [(0, 0), (1000, 1000), (2000, 1000)]
+
+
+def test_of_a_unit_that_is_not_known_or_contested_nothing_is_told(collecting: Collecting) -> None:
+    collecting.intake.show([arrival(0)])
+    collecting.take(arrival(1000, answer_of(OTHER_ASSY)))
+    collecting.intake.show([arrival(2000, answer_of(OTHER_ASSY), address=THERE)])
+    collecting.take(at_ms=2000)
+    assert told_of(OTHER_ASSY)[0] == 1000
+    assert not Device.objects.filter(assy=ASSY).exists()
 
 
 # --- What is no answer ------------------------------------------------------------------------------------------

@@ -1,0 +1,211 @@
+"""Answers on disk, in the order that they came, while the database takes none. Bounded: at the bound the oldest go.
+
+A file of SQLite with one row for each batch. A batch is on the disk itself (fsync) when ``append`` returns, so that
+neither the end of the process nor that of the power takes it away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import struct
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import structlog
+
+from readings.collect.inbox import Arrival
+
+log = structlog.get_logger(__name__)
+
+_HEAD: Final = struct.Struct("<qqHI")  # wall and steady clock in ms, bytes of the address, bytes of the payload
+_SCHEMA: Final = """
+    CREATE TABLE IF NOT EXISTS batch (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL, answers INTEGER NOT NULL, content BLOB NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS asking (one INTEGER PRIMARY KEY CHECK (one = 1), since TEXT NOT NULL);
+"""
+_PAGES_GIVEN_BACK: Final = 256
+
+
+class SpoolUnusable(Exception):
+    """The disk takes no answers. Trying again may help: it may have room again, or the other process may end."""
+
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    number: int
+    boot: str
+    arrivals: list[Arrival]
+
+
+class Spool:
+    """The spool in a folder of its own. One process has it at a time; a method that needs the disk raises
+    SpoolUnusable. Not for several threads at once.
+
+    ``waiting`` and ``bytes`` say what is on disk, ``dropped`` how many answers went for the bound.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int, boot: str) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+        self.waiting = 0
+        self.bytes = 0
+        self.dropped = 0
+        self._boot = boot
+        self._connection: sqlite3.Connection | None = None
+        self._lock: IO[bytes] | None = None
+
+    def open(self) -> None:
+        """Have the spool, with what is in it from before. A file that is no spool is put aside, saying so."""
+        with self._usable():
+            pass
+
+    def append(self, arrivals: Sequence[Arrival]) -> int:
+        """Keep these behind all others; returns the number of their batch."""
+        content = _packed(arrivals)
+        with self._usable() as connection:
+            self._make_room(connection, len(content))
+            insert = "INSERT INTO batch (boot, answers, content) VALUES (?, ?, ?)"
+            number = connection.execute(insert, (self._boot, len(arrivals), content)).lastrowid
+            connection.commit()
+        self.waiting += len(arrivals)
+        self.bytes += len(content)
+        return number or 0
+
+    def after(self, number: int) -> Batch | None:
+        """The first batch behind the one with this number."""
+        with self._usable() as connection:
+            select = "SELECT number, boot, content FROM batch WHERE number > ? ORDER BY number LIMIT 1"
+            row = connection.execute(select, (number,)).fetchone()
+        if row is None:
+            return None
+        found, boot, content = row
+        return Batch(found, boot, list(_unpacked(content)))
+
+    def forget(self, upto: int) -> None:
+        """Let go of the batches up to this number: they are stored."""
+        with self._usable() as connection:
+            self._delete(connection, upto)
+            connection.commit()
+            connection.execute(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK})").fetchall()
+
+    def was_asking(self) -> bool:
+        """Whether whoever had the spool last was the one that asks the units, and has not ended by itself."""
+        with self._usable() as connection:
+            return connection.execute("SELECT 1 FROM asking").fetchone() is not None
+
+    def note_asking(self, *, asking: bool) -> None:
+        with self._usable() as connection:
+            connection.execute("DELETE FROM asking")
+            if asking:
+                connection.execute(
+                    "INSERT INTO asking VALUES (1, ?)", (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),)
+                )
+            connection.commit()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _make_room(self, connection: sqlite3.Connection, wanted: int) -> None:
+        while self.bytes + wanted > self.max_bytes:
+            row = connection.execute("SELECT MIN(number) FROM batch").fetchone()
+            if row[0] is None:
+                return
+            self.dropped += self._delete(connection, row[0])
+
+    def _delete(self, connection: sqlite3.Connection, upto: int) -> int:
+        """Delete up to this number; how many answers that were."""
+        sums = "SELECT COALESCE(SUM(answers), 0), COALESCE(SUM(LENGTH(content)), 0) FROM batch WHERE number <= ?"
+        answers, size = connection.execute(sums, (upto,)).fetchone()
+        connection.execute("DELETE FROM batch WHERE number <= ?", (upto,))
+        self.waiting -= answers
+        self.bytes -= size
+        return int(answers)
+
+    @contextmanager
+    def _usable(self) -> Iterator[sqlite3.Connection]:
+        try:
+            if self._connection is None:
+                self._connect()
+            assert self._connection is not None  # noqa: S101 - tells the type checker what _connect has just set
+            yield self._connection
+        except (OSError, sqlite3.Error) as error:
+            self.close()
+            reason = f"{self.folder}: {error}"
+            raise SpoolUnusable(reason) from error
+
+    def _connect(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / "lock").open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(error.errno, "another collector keeps its answers here") from error
+        path = self.folder / "answers.sqlite3"
+        try:
+            self._connection = _connected(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # no room, no right: the file itself may be well
+                raise
+            aside = path.with_name(f"damaged-{time.time_ns()}.sqlite3")
+            path.rename(aside)
+            log.error(  # noqa: TRY400 - the sentence says all
+                "The file of waiting answers is damaged; beginning a new one", kept_as=str(aside), reason=str(error)
+            )
+            self._connection = _connected(path)
+        sums = "SELECT COALESCE(SUM(answers), 0), COALESCE(SUM(LENGTH(content)), 0) FROM batch"
+        self.waiting, self.bytes = self._connection.execute(sums).fetchone()
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # every commit is on the disk
+        connection.executescript(_SCHEMA)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _packed(arrivals: Iterable[Arrival]) -> bytes:
+    parts = []
+    for arrival in arrivals:
+        address = arrival.address.encode()
+        parts += [
+            _HEAD.pack(arrival.time_ms, arrival.steady_ms, len(address), len(arrival.payload)),
+            address,
+            arrival.payload,
+        ]
+    return zlib.compress(b"".join(parts), 1)
+
+
+def _unpacked(content: bytes) -> Iterator[Arrival]:
+    """Raises sqlite3.DatabaseError for what is no batch."""
+    try:
+        data = zlib.decompress(content)
+    except zlib.error as error:
+        raise sqlite3.DatabaseError(str(error)) from error
+    place = 0
+    while place < len(data):
+        time_ms, steady_ms, address_length, length = _HEAD.unpack_from(data, place)
+        place += _HEAD.size
+        address = data[place : place + address_length].decode()
+        place += address_length
+        yield Arrival(data[place : place + length], address, time_ms, steady_ms)
+        place += length

@@ -1,0 +1,185 @@
+"""In which order, and from where, answers come that could not be stored at once."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from readings.collect.backlog import Backlog, boot_id
+from readings.collect.inbox import Arrival
+from readings.collect.spool import Spool
+from tests.readings.collect.arrivals import HERE, NOON_MS, THERE, arrival
+
+MANY = 10_000_000
+ALL = 1000
+LATE_MS = NOON_MS + 60_000
+
+Make = Callable[..., Backlog]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Backlogs on one folder, one after the other as processes are."""
+    made: list[Backlog] = []
+
+    def make(boot: str = boot_id(), max_bytes: int = MANY) -> Backlog:
+        for former in made:
+            former.close()
+        made.append(Backlog(Spool(tmp_path / "spool", max_bytes, boot)))
+        made[-1].open()
+        return made[-1]
+
+    yield make
+    for backlog in made:
+        backlog.close()
+
+
+def add(backlog: Backlog, *seconds: float) -> list[Arrival]:
+    arrivals = [arrival(int(second * 1000)) for second in seconds]
+    backlog.add(arrivals, arrivals[-1].steady_ms)
+    return arrivals
+
+
+def all_of(backlog: Backlog) -> list[Arrival]:
+    taken = []
+    while arrivals := backlog.take(ALL):
+        taken += arrivals
+    return taken
+
+
+def test_as_long_as_they_are_taken_nothing_goes_to_disk(make: Make) -> None:
+    backlog = make()
+    came = add(backlog, 0, 0.5)
+    backlog.keep(NOON_MS + 1000)
+    assert (backlog.on_disk, backlog.take(ALL)) == (0, came)
+    backlog.settled()
+    backlog.keep(LATE_MS)
+    assert backlog.on_disk == 0
+
+
+def test_what_waits_for_more_than_a_flush_interval_goes_to_disk(make: Make) -> None:
+    backlog = make()
+    came = add(backlog, 0, 1)
+    backlog.keep(NOON_MS + 1499)
+    assert backlog.on_disk == 0
+    backlog.keep(NOON_MS + 1500)
+    assert (backlog.on_disk, len(backlog)) == (2, 2)
+    assert all_of(backlog) == came
+
+
+def test_disk_comes_before_memory(make: Make) -> None:
+    backlog = make()
+    first = add(backlog, 0)
+    backlog.keep(LATE_MS)
+    second = add(backlog, 70)
+    assert all_of(backlog) == first + second
+
+
+def test_what_was_taken_and_is_not_stored_is_kept_for_the_next_process(make: Make) -> None:
+    backlog = make()
+    came = add(backlog, 0, 1)
+    backlog.take(ALL)
+    backlog.keep(LATE_MS)
+    assert all_of(backlog) == []  # this one has it
+    assert all_of(make()) == came
+
+
+def test_and_stands_before_what_came_after_it(make: Make) -> None:
+    backlog = make()
+    taken = add(backlog, 0)
+    backlog.take(ALL)
+    waiting = add(backlog, 1)
+    backlog.keep(LATE_MS)
+    assert all_of(backlog) == waiting
+    assert all_of(make()) == taken + waiting
+
+
+def test_what_is_stored_is_gone_from_disk(make: Make) -> None:
+    backlog = make()
+    add(backlog, 0)
+    backlog.keep(LATE_MS)
+    add(backlog, 70)
+    all_of(backlog)
+    backlog.settled()
+    assert (backlog.on_disk, len(backlog)) == (0, 0)
+    assert all_of(make()) == []
+
+
+def test_what_came_to_disk_meanwhile_is_not_taken_for_stored(make: Make) -> None:
+    backlog = make()
+    add(backlog, 0)
+    backlog.keep(LATE_MS)
+    backlog.take(ALL)
+    later = add(backlog, 70)
+    backlog.keep(LATE_MS + 20_000)
+    backlog.settled()
+    assert all_of(backlog) == later
+
+
+def test_the_end_leaves_everything_on_disk(make: Make) -> None:
+    backlog = make()
+    came = add(backlog, 0, 0.1)
+    backlog.take(1)
+    backlog.keep(NOON_MS + 100, all_of_it=True)
+    assert all_of(make()) == came
+
+
+def test_the_next_process_says_what_it_found(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    backlog = make()
+    add(backlog, 0, 1, 2)
+    backlog.keep(LATE_MS)
+    make()
+    assert "Answers of before wait on disk" in caplog.text
+    assert "'count': 3" in caplog.text
+
+
+def test_after_a_boot_the_steady_clock_still_tells_what_lay_between(make: Make) -> None:
+    backlog = make("a former boot")
+    add(backlog, 0, 1, 2.5)
+    backlog.keep(LATE_MS)
+    first, second, third = all_of(make())
+    assert (second.steady_ms - first.steady_ms, third.steady_ms - second.steady_ms) == (1000, 1500)
+    assert [one.time_ms - NOON_MS for one in (first, second, third)] == [0, 1000, 2500]
+
+
+def test_the_newest_are_told_while_older_ones_wait_on_disk(make: Make) -> None:
+    backlog = make()
+    add(backlog, 0)
+    assert backlog.newest() == []
+    backlog.keep(LATE_MS)
+    newest = [arrival(70_000), arrival(71_000), arrival(71_000, address=THERE)]
+    backlog.add(newest, NOON_MS + 71_000)
+    assert {one.address: one.time_ms - NOON_MS for one in backlog.newest()} == {HERE: 71_000, THERE: 71_000}
+    assert backlog.newest() == []
+
+
+def test_at_the_bound_the_oldest_go_with_an_alarm(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    backlog = make(max_bytes=1)
+    for second in range(3):
+        add(backlog, second)
+        backlog.keep(LATE_MS)
+    assert (backlog.on_disk, backlog.dropped) == (1, 2)
+    assert "The oldest answers on disk had to go: they are lost" in caplog.text
+
+
+def test_an_unusable_disk_leaves_them_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    backlog = Backlog(Spool(tmp_path / "file" / "spool", MANY, ""))
+    came = add(backlog, 0)
+    backlog.keep(NOON_MS + 5000)
+    backlog.keep(NOON_MS + 6000)
+    assert (len(backlog), backlog.take(ALL)) == (1, came)
+    kept_before = backlog.is_kept
+    assert caplog.text.count("Answers cannot be kept on disk") == 1
+    (tmp_path / "file").unlink()
+    backlog.keep(NOON_MS + 7000)
+    assert (kept_before, backlog.is_kept) == (False, True)
+    assert "can be kept on disk again" in caplog.text
+    backlog.close()
+
+
+def test_without_a_spool_memory_is_all_there_is() -> None:
+    backlog = Backlog()
+    came = add(backlog, 0)
+    backlog.keep(LATE_MS)
+    assert (backlog.on_disk, backlog.was_asking(), all_of(backlog)) == (0, False, came)
