@@ -102,7 +102,12 @@ def known_units(assys: Collection[str] | None = None) -> dict[str, KnownUnit]:
         "id", "device_id", "number", "name", "sensor_type"
     ):
         ports_of.setdefault(device_id, {})[number] = KnownPort(port_id, name, sensor_type)
-    rows = devices.values_list("id", "assy", "address", "adoption", "claimed_from", "running_job__kind", *_DESCRIPTION)
+    # One whose worker died waits for another, which puts the gains of before back.
+    half_calibrated = Job.objects.waiting().filter(kind=Job.Kind.CALIBRATION, starts__gt=0).values("device")
+    calibrating = models.Q(running_job__kind=Job.Kind.CALIBRATION) | models.Q(pk__in=half_calibrated)
+    rows = devices.annotate(calibrating=models.ExpressionWrapper(calibrating, models.BooleanField())).values_list(
+        "id", "assy", "address", "adoption", "claimed_from", "calibrating", *_DESCRIPTION
+    )
     return {
         assy: KnownUnit(
             device_id,
@@ -112,10 +117,21 @@ def known_units(assys: Collection[str] | None = None) -> dict[str, KnownUnit]:
             claimed_from,
             tuple(description),
             ports_of.get(device_id, {}),
-            job == Job.Kind.CALIBRATION,
+            bool(calibrating),  # NULL where no job runs
         )
-        for device_id, assy, address, adoption, claimed_from, job, *description in rows
+        for device_id, assy, address, adoption, claimed_from, calibrating, *description in rows
     }
+
+
+def mean_was_cut(device_id: int, start_ms: int, end_ms: int, *, slack_ms: int) -> bool:
+    """Whether the unit answered somebody in between whose answers were not stored, or was calibrated then: its next
+    mean does not tell about all of that time.
+    """
+    start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (start_ms, end_ms))
+    slack = timedelta(milliseconds=slack_ms)
+    heard = models.Q(last_seen__gt=start + slack, last_seen__lt=end - slack)
+    calibrated = Job.objects.filter(device=device_id, kind=Job.Kind.CALIBRATION, started__lt=end, ended__gt=start)
+    return Device.objects.filter(heard | models.Exists(calibrated), pk=device_id).exists()
 
 
 def register(sightings: Sequence[Sighting]) -> dict[str, KnownUnit]:

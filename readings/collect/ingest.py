@@ -63,7 +63,9 @@ class NewReading:
     sent_at_s: int | None = None  # by the unit's own clock
 
 
-def new_reading(known: KnownUnit, answer: Answer, time_ms: int, window_ms: int, kept_since_ms: int) -> NewReading:
+def new_reading(  # noqa: PLR0913 - a reading has these parts
+    known: KnownUnit, answer: Answer, time_ms: int, window_ms: int, kept_since_ms: int, *, recovered: bool = False
+) -> NewReading:
     """The rows that an answer becomes. A port whose power is missing covers no time: its window is 0."""
     device_values = [q.fixed(value) for q, value in zip(DEVICE_QUANTITIES, _device_values(answer), strict=True)]
     ports = [port for port in answer.ports if port.number in known.ports]
@@ -71,24 +73,25 @@ def new_reading(known: KnownUnit, answer: Answer, time_ms: int, window_ms: int, 
     for port in ports:
         values = [q.fixed(value) for q, value in zip(PORT_QUANTITIES, _port_values(port), strict=True)]
         window_of_port_ms = 0 if values[0] is None else window_ms
-        port_rows.append((known.ports[port.number].id, time_ms, window_of_port_ms, False, *values))
+        port_rows.append((known.ports[port.number].id, time_ms, window_of_port_ms, recovered, *values))
     return NewReading(
         known.assy,
         known.device_id,
         time_ms,
         window_ms,
         kept_since_ms,
-        (known.device_id, time_ms, window_ms, False, *device_values),
+        (known.device_id, time_ms, window_ms, recovered, *device_values),
         tuple(port.number for port in ports),
         tuple(port_rows),
         answer.sent_at_s,
     )
 
 
-def last_answer(reading: NewReading, address: str) -> str:
+def last_answer(reading: NewReading, address: str, *, other_poller: bool = False) -> str:
     """The JSON of ``Device.last_answer``: values in their units, rounded as they are stored."""
     said: dict[str, Any] = {"time": reading.time_ms, "address": address, "window_ms": reading.window_ms}
     said["sent_at_s"] = reading.sent_at_s
+    said["other_poller"] = other_poller
     for quantity, fixed in zip(DEVICE_QUANTITIES, reading.device_row[_VALUES:], strict=True):
         said[quantity.name] = quantity.shown(fixed)
     said["ports"] = {

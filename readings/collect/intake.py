@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -13,14 +12,16 @@ from django.db import DataError, IntegrityError
 
 from devices.ct6.errors import NotAnAnswer, OtherProduct
 from devices.ct6.protocol import AYT_QUESTION, Answer, decode_answer
-from devices.registration import KnownUnit, Seen, Sighting, known_units, note_claim, register
+from devices.registration import KnownUnit, Seen, Sighting, known_units, mean_was_cut, note_claim, register
 from readings.collect.claims import Claim, Verdict
 from readings.collect.copies import Copies
 from readings.collect.inbox import Arrival
 from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, stored_timeline
 from readings.collect.oddities import Oddities, Oddity
+from readings.collect.regularity import Regularity
+from readings.collect.units import Heard, Unit, log_regularity, moment
 from readings.collect.uptimes import PATIENCE_MS, Question, Uptimes
-from readings.collect.windows import PERIODS_BRIDGED, Timeline
+from readings.collect.windows import PERIODS_BRIDGED
 
 log = structlog.get_logger(__name__)
 
@@ -34,53 +35,6 @@ _REGISTERED_AT_ONCE: Final = 200
 _NEW_LABELS_AN_HOUR: Final = 8
 _HOUR_MS: Final = 3_600_000
 _LABELS_KEPT: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An answer and how it came."""
-
-    answer: Answer
-    arrival: Arrival
-
-
-@dataclass(slots=True)
-class Unit:
-    """A unit that has answered since the start. `heard` is its newest answer that counted."""
-
-    claim: Claim
-    copies: Copies
-    known: KnownUnit | None
-    timeline: Timeline | None = None
-    heard: Heard | None = None
-    silent: bool = False
-    kept_back: list[Heard] = field(default_factory=list)
-    waiting: list[Heard] = field(default_factory=list)
-    uptime: tuple[Heard, Question] | None = None  # asked for the first that waits
-    was_calibrated: bool = False  # since its last stored reading
-
-    def may_have_restarted(self, heard: Heard) -> bool:
-        """Whether it could have done so since its last answer without our noticing."""
-        arrival = heard.arrival
-        return self.timeline is not None and self.timeline.may_hide_restart(arrival.time_ms, arrival.steady_ms)
-
-    def can_take(self, heard: Heard) -> bool:
-        """Whether the answer becomes a reading without a look into the database, or at the unit's uptime."""
-        known = self.known
-        return (
-            known is not None
-            and not self.waiting
-            and known.is_described_by(heard.answer, heard.arrival.address)
-            and (self.timeline is not None or not known.is_stored)
-            and not self.may_have_restarted(heard)
-        )
-
-    def sighting(self) -> Sighting | None:
-        """What the newest waiting answer says that the database does not know yet."""
-        heard = self.waiting[-1]
-        if self.known is not None and self.known.is_described_by(heard.answer, heard.arrival.address):
-            return None
-        return Sighting(heard.answer, heard.arrival.address, _moment(heard.arrival.time_ms))
 
 
 class Intake:
@@ -121,8 +75,7 @@ class Intake:
             if unit.known is None:  # deleted: should it answer again, it is a new one
                 del self._units[assy]
             elif not unit.known.is_stored:
-                unit.timeline = None
-                unit.was_calibrated |= unit.known.calibrating
+                unit.timeline, unit.mean_is_cut = None, True
             if unit.known is not None and unit.known.calibrating != before.calibrating:
                 _log_calibration(unit.known)
 
@@ -147,7 +100,7 @@ class Intake:
             if known.address == arrival.address:
                 reading = new_reading(known, answer, arrival.time_ms, 0, arrival.steady_ms)
                 said = last_answer(reading, arrival.address)
-                self._ingest.note_seen(Seen(known.device_id, _moment(arrival.time_ms), said))
+                self._ingest.note_seen(Seen(known.device_id, moment(arrival.time_ms), said))
                 self._shown_ms[known.assy] = arrival.steady_ms
 
     def settle(self, now_ms: int, steady_ms: int) -> None:
@@ -208,7 +161,7 @@ class Intake:
         address = arrival.address if known is None or known.address is None else known.address
         rival = None if known is None else known.claimed_from
         claim = Claim(address, arrival.steady_ms, period_ms=self._period_ms, rival=rival)
-        unit = self._units[answer.assy] = Unit(claim, Copies(self._period_ms), known)
+        unit = self._units[answer.assy] = Unit(claim, Copies(self._period_ms), Regularity(self._period_ms), known)
         return unit
 
     def _may_be_new(self, arrival: Arrival) -> bool:
@@ -230,8 +183,9 @@ class Intake:
             case Verdict.CONTESTED:
                 self._oddities.count(Oddity.CONTESTED)
                 unit.kept_back.clear()
+                unit.mean_is_cut = True
                 if unit.known is not None:
-                    self._ingest.note_seen(Seen(unit.known.device_id, _moment(heard.arrival.time_ms), None))
+                    self._ingest.note_seen(Seen(unit.known.device_id, moment(heard.arrival.time_ms), None))
                 return
             case Verdict.MOVED:
                 for earlier in unit.kept_back:
@@ -259,12 +213,9 @@ class Intake:
             arrival = arrival.behind(unit.heard.arrival)
             heard = replace(heard, arrival=arrival)
         unit.heard, unit.silent = heard, False
-        window_ms = 0
-        if unit.timeline is not None:
-            if unit.was_calibrated:
-                uptime_ms, unit.was_calibrated = 0, False  # its mean may hold something of the calibration
-            window_ms = unit.timeline.add(arrival.time_ms, arrival.steady_ms, uptime_ms=uptime_ms)
-        reading = new_reading(known, heard.answer, arrival.time_ms, window_ms, arrival.steady_ms)
+        if unit.regularity.note(arrival.steady_ms):
+            log_regularity(known, unit.regularity)
+        reading = unit.measure(known, heard, uptime_ms)
         if unit.timeline is not None:
             self._ingest.add(reading)
         self._newest[known.assy] = reading, arrival.address
@@ -273,6 +224,9 @@ class Intake:
         known = unit.known
         if known is not None and known.is_stored and unit.timeline is None:
             unit.timeline = stored_timeline(known.device_id, now_ms, self._period_ms)
+            if unit.timeline.newest_ms is not None and unit.waiting:
+                span = unit.timeline.newest_ms, unit.waiting[0].arrival.time_ms
+                unit.mean_is_cut |= mean_was_cut(known.device_id, *span, slack_ms=PERIODS_BRIDGED * self._period_ms)
         waiting, unit.waiting = unit.waiting, []
         self.waiting -= len(waiting)
         if known is None or unit.claim.contested:
@@ -285,7 +239,7 @@ class Intake:
                     unit.waiting = waiting[index:]
                     self.waiting += len(unit.waiting)
                     return
-                uptime_ms = question.uptime_ms or 0
+                uptime_ms = 0 if unit.regularity.is_suspicious else question.uptime_ms or 0
             self._take_one(unit, known, heard, uptime_ms)
 
     def _uptime_of(self, unit: Unit, known: KnownUnit, heard: Heard, steady_ms: int) -> Question | None:
@@ -337,8 +291,10 @@ class Intake:
             if reading.kept_since_ms < self._shown_ms.get(assy, reading.kept_since_ms):
                 continue
             self._shown_ms.pop(assy, None)
-            said = last_answer(reading, address)
-            self._ingest.note_seen(Seen(reading.device_id, _moment(reading.time_ms), said))
+            unit = self._units.get(assy)
+            other_poller = unit is not None and unit.regularity.is_suspicious
+            said = last_answer(reading, address, other_poller=other_poller)
+            self._ingest.note_seen(Seen(reading.device_id, moment(reading.time_ms), said))
         self._newest.clear()
 
 
@@ -380,7 +336,3 @@ def _log_silent(units: Sequence[KnownUnit]) -> None:
         return
     for unit in units:
         log.warning("A unit does not answer any more", unit=unit.assy, name=unit.name, address=unit.address)
-
-
-def _moment(time_ms: int) -> datetime:
-    return datetime.fromtimestamp(time_ms / 1000, UTC)

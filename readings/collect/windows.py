@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 PERIODS_BRIDGED: Final = 5
+# So long a silence is still filled by the mean that ends it: its energy is right in sum, and spread over days.
+LONGEST_OUTAGE_MS: Final = 7 * 24 * 3600 * 1000
 # Clocks that disagree by more than this since the previous answer were set.
 _CLOCK_WAS_SET_MS: Final = 50
 _SPANS_KEPT: Final = 16
@@ -47,10 +49,12 @@ class Timeline:
     def add(self, time_ms: int, steady_ms: int, *, uptime_ms: int | None = None) -> int:
         """The window of an answer that came now; it becomes the newest reading.
 
-        0 where it is not known: for the first answer ever, and for one after more than five periods. `uptime_ms`,
-        where known, bounds it: a unit averages since its start at most.
+        0 where it is not known: for the first answer ever, and for one after more than five periods if `uptime_ms` is
+        not known. That bounds it: a unit averages since its start at most.
         """
-        window_ms = self._bridged_ms(time_ms, steady_ms)
+        window_ms = self._elapsed_ms(time_ms, steady_ms)
+        if window_ms > PERIODS_BRIDGED * self.period_ms and (uptime_ms is None or window_ms > LONGEST_OUTAGE_MS):
+            window_ms = 0
         if uptime_ms is not None:
             window_ms = min(window_ms, uptime_ms)
         begins_line = self.newest_ms is None
@@ -65,14 +69,12 @@ class Timeline:
 
     def may_hide_restart(self, time_ms: int, steady_ms: int) -> bool:
         """Whether the unit can have restarted in the window that an answer that came now would get."""
-        longest_ms = max(_SHORTEST_RESTART_MS, _PERIODS_WITHOUT_SILENCE * self.period_ms)
-        if longest_ms >= PERIODS_BRIDGED * self.period_ms:
-            return False
-        return self._bridged_ms(time_ms, steady_ms) > longest_ms
+        unseen_ms = max(_SHORTEST_RESTART_MS, _PERIODS_WITHOUT_SILENCE * self.period_ms)
+        return unseen_ms < self._elapsed_ms(time_ms, steady_ms) <= LONGEST_OUTAGE_MS
 
-    def _bridged_ms(self, time_ms: int, steady_ms: int) -> int:
-        elapsed_ms = self._elapsed_ms(time_ms, steady_ms)
-        return 0 if elapsed_ms > PERIODS_BRIDGED * self.period_ms else elapsed_ms
+    def is_recovered(self, window_ms: int) -> bool:
+        """Whether a window is longer than what silence is bridged without asking: the mean of an outage."""
+        return window_ms > PERIODS_BRIDGED * self.period_ms
 
     def _elapsed_ms(self, time_ms: int, steady_ms: int) -> int:
         if self.newest_ms is None:

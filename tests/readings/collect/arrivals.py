@@ -12,7 +12,7 @@ from readings.collect.oddities import Oddities
 
 ASSY = "ASY0398_V003.300_SN00001801"
 OTHER_ASSY = "ASY0398_V003.300_SN00001802"
-HERE, THERE = "192.168.0.5", "192.168.0.9"
+HERE, THERE = "127.20.0.5", "127.20.0.9"  # nothing listens there
 NOON_MS = 1_800_000_000_000
 
 _SAMPLES = Path(__file__).parents[2] / "data" / "samples"

@@ -5,19 +5,22 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SimulatedUnit
+from devices.models import Device, Job
 from readings.collect import uptimes as uptimes_module
 from readings.collect.collector import Collector, Plan
 from readings.collect.oddities import Oddity
 from readings.collect.questions import Targets
 from readings.collect.uptimes import PATIENCE_MS
-from readings.models import DeviceReading
+from readings.collect.windows import LONGEST_OUTAGE_MS
+from readings.models import DeviceReading, PortReading
 from tests.devices.units import closed_port
-from tests.readings.collect.arrivals import Collecting, answer_of, arrival
+from tests.readings.collect.arrivals import NOON_MS, Collecting, answer_of, arrival
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engines]
 
@@ -87,11 +90,105 @@ def test_an_uptime_is_waited_for_four_seconds_and_not_at_the_end(
     assert windows_ms() == [0, 0, 0]
 
 
-def test_nobody_is_asked_at_one_question_a_second(unit: SimulatedUnit) -> None:
+def test_silence_in_which_no_unit_can_restart_asks_for_nothing(unit: SimulatedUnit) -> None:
     collecting = Collecting(period_s=1.0)
-    take(collecting, unit, 0, 1000, 5000, 10_000, 16_000)
-    assert windows_ms() == [0, 1000, 4000, 5000, 0]
+    take(collecting, unit, 0, 1000, 5000, 10_000)
+    assert windows_ms() == [0, 1000, 4000, 5000]
     assert not unit.requests
+
+
+def recovered_ms() -> list[int]:
+    return list(DeviceReading.objects.filter(recovered=True).values_list("window_ms", flat=True))
+
+
+def test_an_outage_that_the_unit_ran_through_is_recovered_by_its_mean() -> None:
+    with Fleet(1, "127.20.8.3", http_port=0, ayt_port=0, uptime_s=20_000.0) as fleet:
+        [unit] = fleet.units
+        collecting = Collecting(period_s=1.0)
+        take(collecting, unit, 0, 1000, 5 * 3_600_000, 5 * 3_600_000 + 1000)
+        take_until_stored(collecting, 4, 5 * 3_600_000 + 1000)
+    assert windows_ms() == [0, 1000, 5 * 3_600_000 - 1000, 1000]
+    assert recovered_ms() == [5 * 3_600_000 - 1000]
+    assert set(PortReading.objects.filter(recovered=True).values_list("window_ms", flat=True)) == {*recovered_ms()}
+
+
+def test_of_an_outage_in_which_it_restarted_its_uptime_is_measured(unit: SimulatedUnit) -> None:
+    collecting = Collecting(period_s=1.0)
+    take(collecting, unit, 0, 3_600_000)
+    take_until_stored(collecting, 2, 3_600_000)
+    assert 1000 <= windows_ms()[1] <= 5000
+    assert recovered_ms() == []  # so short a time is no outage
+
+
+def test_an_outage_of_a_unit_that_somebody_else_may_ask_is_a_gap() -> None:
+    with Fleet(1, "127.20.8.4", http_port=0, ayt_port=0, uptime_s=20_000.0) as fleet:
+        [unit] = fleet.units
+        collecting = Collecting(period_s=1.0)
+        take(collecting, unit, *range(0, 400_000, 2000))
+        take(collecting, unit, 4_000_000)
+        take_until_stored(collecting, 201, 4_000_000)
+    assert windows_ms()[-1] == 0
+    assert recovered_ms() == []
+
+
+def unit_of_hours() -> Fleet:
+    return Fleet(1, "127.20.8.5", http_port=0, ayt_port=0, uptime_s=20_000.0)
+
+
+def test_time_in_which_a_unit_was_ignored_is_a_gap() -> None:
+    with unit_of_hours() as fleet:
+        [unit] = fleet.units
+        collecting = Collecting(period_s=1.0)
+        take(collecting, unit, 0, 1000)
+        for adoption in (Device.Adoption.IGNORED, Device.Adoption.ADOPTED):
+            Device.objects.update(adoption=adoption)
+            start_ms = 10_000 if adoption == Device.Adoption.IGNORED else 3_600_000
+            take(collecting, unit, *range(start_ms, start_ms + 10_000, 1000))
+        take_until_stored(collecting, 12, 3_610_000)
+    assert recovered_ms() == []
+    assert windows_ms()[2:4] == [0, 1000]
+
+
+def test_also_if_another_collector_goes_on_afterwards() -> None:
+    with unit_of_hours() as fleet:
+        [unit] = fleet.units
+        collecting = Collecting(period_s=1.0)
+        take(collecting, unit, 0, 1000)
+        Device.objects.update(adoption=Device.Adoption.IGNORED)
+        take(collecting, unit, 10_000, 3_500_000)
+        Device.objects.update(adoption=Device.Adoption.ADOPTED)
+        fresh = Collecting(period_s=1.0)
+        take(fresh, unit, 3_600_000, 3_601_000)
+        take_until_stored(fresh, 4, 3_601_000)
+    assert windows_ms() == [0, 1000, 0, 1000]
+
+
+def test_an_outage_of_the_collector_is_recovered_by_the_next_one() -> None:
+    with unit_of_hours() as fleet:
+        [unit] = fleet.units
+        take(Collecting(period_s=1.0), unit, 0, 1000)
+        fresh = Collecting(period_s=1.0)
+        take(fresh, unit, 3_600_000, 3_601_000)
+        take_until_stored(fresh, 4, 3_601_000)
+    assert windows_ms() == [0, 1000, 3_599_000, 1000]
+
+
+def test_an_outage_in_which_the_unit_was_calibrated_is_a_gap() -> None:
+    with unit_of_hours() as fleet:
+        [unit] = fleet.units
+        take(Collecting(period_s=1.0), unit, 0, 1000)
+        started, ended = (datetime.fromtimestamp((NOON_MS + ms) / 1000, UTC) for ms in (60_000, 120_000))
+        Job.objects.create(device=Device.objects.get(), kind=Job.Kind.CALIBRATION, started=started, ended=ended)
+        fresh = Collecting(period_s=1.0)
+        take(fresh, unit, 3_600_000, 3_601_000)
+        take_until_stored(fresh, 4, 3_601_000)
+    assert windows_ms() == [0, 1000, 0, 1000]
+
+
+def test_an_outage_of_more_than_a_week_is_a_gap() -> None:
+    collecting = Collecting(period_s=1.0)
+    collecting.take(arrival(0), arrival(LONGEST_OUTAGE_MS + 1))
+    assert windows_ms() == [0, 0]
 
 
 def test_a_unit_that_restarts_while_collecting_is_credited_with_no_more_than_it_measured() -> None:

@@ -1,0 +1,100 @@
+"""What the collector knows of each unit that has answered since the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from devices.ct6.protocol import Answer
+from devices.registration import KnownUnit, Sighting
+from readings.collect.claims import Claim
+from readings.collect.copies import Copies
+from readings.collect.inbox import Arrival
+from readings.collect.ingest import NewReading, new_reading
+from readings.collect.regularity import Regularity
+from readings.collect.uptimes import Question
+from readings.collect.windows import Timeline
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer and how it came."""
+
+    answer: Answer
+    arrival: Arrival
+
+
+@dataclass(slots=True)
+class Unit:
+    """A unit that has answered since the start. `heard` is its newest answer that counted."""
+
+    claim: Claim
+    copies: Copies
+    regularity: Regularity
+    known: KnownUnit | None
+    timeline: Timeline | None = None
+    heard: Heard | None = None
+    silent: bool = False
+    kept_back: list[Heard] = field(default_factory=list)
+    waiting: list[Heard] = field(default_factory=list)
+    uptime: tuple[Heard, Question] | None = None  # asked for the first that waits
+    # Its mean does not reach back to its last stored reading: answers in between were not stored, or it was calibrated.
+    mean_is_cut: bool = False
+
+    def may_have_restarted(self, heard: Heard) -> bool:
+        """Whether it could have done so since its last answer without our noticing."""
+        arrival = heard.arrival
+        if self.timeline is None or self.mean_is_cut:
+            return False
+        return self.timeline.may_hide_restart(arrival.time_ms, arrival.steady_ms)
+
+    def can_take(self, heard: Heard) -> bool:
+        """Whether the answer becomes a reading without a look into the database, or at the unit's uptime."""
+        known = self.known
+        return (
+            known is not None
+            and not self.waiting
+            and known.is_described_by(heard.answer, heard.arrival.address)
+            and (self.timeline is not None or not known.is_stored)
+            and not self.may_have_restarted(heard)
+        )
+
+    def measure(self, known: KnownUnit, heard: Heard, uptime_ms: int | None) -> NewReading:
+        """The reading of an answer, which becomes the newest; `uptime_ms`, where known, bounds its window."""
+        arrival, window_ms, recovered = heard.arrival, 0, False
+        if self.timeline is not None:
+            if self.mean_is_cut:
+                uptime_ms, self.mean_is_cut = 0, False
+            window_ms = self.timeline.add(arrival.time_ms, arrival.steady_ms, uptime_ms=uptime_ms)
+            recovered = self.timeline.is_recovered(window_ms)
+        if recovered:
+            log.info("An outage's mean was recovered", unit=known.assy, name=known.name, window_s=window_ms // 1000)
+        return new_reading(known, heard.answer, arrival.time_ms, window_ms, arrival.steady_ms, recovered=recovered)
+
+    def sighting(self) -> Sighting | None:
+        """What the newest waiting answer says that the database does not know yet."""
+        heard = self.waiting[-1]
+        if self.known is not None and self.known.is_described_by(heard.answer, heard.arrival.address):
+            return None
+        return Sighting(heard.answer, heard.arrival.address, moment(heard.arrival.time_ms))
+
+
+def moment(time_ms: int) -> datetime:
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def log_regularity(unit: KnownUnit, regularity: Regularity) -> None:
+    if not regularity.is_suspicious:
+        log.info("A unit answers regularly again", unit=unit.assy, name=unit.name)
+        return
+    log.warning(
+        "A unit leaves many questions unanswered, or answers too often: somebody else may be asking it too, and then "
+        "energy is missing here",
+        unit=unit.assy,
+        name=unit.name,
+        to_do="end ct6_db_store, ct6_dash and other collectors that ask it; if there are none, see its Wi-Fi",
+    )
