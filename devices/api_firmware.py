@@ -8,7 +8,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -19,10 +19,12 @@ from devices.access import ReadOrOperate, Right, devices_for, devices_with, may_
 from devices.api_jobs import JobSerializer
 from devices.api_units import NEWEST, check_right_on_all, devices_named, refused, sent
 from devices.firmware import releases, rollouts
+from devices.firmware.compiling import CompilerUnusable
 from devices.firmware.preflight import UpgradeRefused
 from devices.firmware.refusal import ReleaseRefused
 from devices.firmware.unpacking import MAX_UPLOAD_BYTES
 from devices.models import FirmwareRelease, Job, Rollout
+from devices.wording import translated
 
 
 class ReleaseSerializer(serializers.ModelSerializer[FirmwareRelease]):
@@ -70,6 +72,12 @@ class WhatToRollOut(serializers.Serializer[Any]):
     )
 
 
+class Unavailable(APIException):
+    """The server cannot do this now, whatever is sent; the sentence says why."""
+
+    status_code = 503
+
+
 class FirmwareViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[FirmwareRelease]):
     """Firmware that was looked through and accepted, for those who may upgrade units."""
 
@@ -103,6 +111,8 @@ class FirmwareViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Firmwar
             release = releases.accept(content, upload["file"].name, notes=upload["notes"], who=request.user)
         except ReleaseRefused as refusal:
             raise refused("file", refusal) from refusal
+        except CompilerUnusable as unusable:
+            raise Unavailable(translated(unusable)) from unusable
         return Response(ReleaseSerializer(release).data, status=201)
 
 

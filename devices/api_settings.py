@@ -34,7 +34,12 @@ class SettingSerializer(serializers.Serializer[Setting]):
     name = serializers.SerializerMethodField(help_text=_("What people call it."))
     held = serializers.CharField(allow_null=True, help_text=_("As the unit last told; null if it never did."))
     wished = serializers.CharField(allow_null=True, help_text=_("What it should be; null if that is as it is."))
-    differs = serializers.BooleanField(help_text=_("Whether the unit is to be changed."))
+    was_confirmed = serializers.CharField(
+        allow_null=True, help_text=_("What it confirmed when that was last wished, if it holds something else now.")
+    )
+    differs = serializers.BooleanField(
+        help_text=_("Whether the unit is to be changed, or was changed from elsewhere since it confirmed a wish.")
+    )
     unit = serializers.SerializerMethodField(help_text=_("Of a number, as Hz."))
     lowest = serializers.SerializerMethodField(help_text=_("The least number that may be wished."))
     highest = serializers.SerializerMethodField(help_text=_("The greatest number that may be wished."))

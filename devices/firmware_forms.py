@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -17,12 +14,12 @@ from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
 from devices.firmware.unpacking import MAX_UPLOAD_BYTES
 from devices.models import Device, FirmwareRelease
+from devices.moment_field import LocalMomentField
 
 
 class ReleaseForm(forms.Form):
@@ -61,14 +58,6 @@ class WhichForm(forms.Form):
         units.label_from_instance = lambda device: f"{device} · {device.firmware_version or '?'} · {device.assy}"
 
 
-class LocalMomentField(forms.DateTimeField):
-    """A moment by the installation's clocks, as browsers let it be picked."""
-
-    def to_python(self, value: Any) -> datetime | None:
-        with timezone.override(ZoneInfo(settings.CT6_TIMEZONE)):
-            return super().to_python(value)
-
-
 class HowForm(forms.Form):
     """In which order, when, and how careful."""
 
@@ -87,7 +76,6 @@ class HowForm(forms.Form):
     not_before = LocalMomentField(
         label=_("Not before"),
         required=False,
-        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
     )
     across_2_8 = forms.BooleanField(
         label=_("Every port will be calibrated again afterwards"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop
 from devices.ct6.client import UnitClient
 from devices.ct6.errors import UnitAnsweredBadly, UnitError, UnitRefused
 from devices.ct6.protocol import SETTABLE_KEYS, refuse_destructive
+from devices.wording import counted
 
 FACTORY_FILE: Final = "/factory.cfg"
 LINE_FREQ_HZ: Final = "LINE_FREQ_HZ"
@@ -95,7 +96,11 @@ def factory_values(unit: str, content: str) -> dict[str, object]:
     try:
         return msgspec.json.decode(content, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        template = gettext_noop("its factory configuration cannot be read (%(characters)d characters).")
+        template = counted(
+            len(content),
+            gettext_noop("its factory configuration cannot be read (1 character)."),
+            gettext_noop("its factory configuration cannot be read (%(characters)d characters)."),
+        )
         raise UnitAnsweredBadly(unit, template, {"characters": len(content)}) from error
 
 

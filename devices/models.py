@@ -1,5 +1,7 @@
 """What a unit is: devices, their ports, wishes towards them, and who may see them."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
@@ -135,6 +137,11 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.assy
+
+    @property
+    def last_told(self) -> datetime | None:
+        """When it last answered, be it over HTTP only, as an inactive unit does; None if it never did."""
+        return max((moment for moment in (self.last_seen, self.told_at, self.status_at) if moment), default=None)
 
 
 class Port(models.Model):

@@ -67,9 +67,13 @@ class Status:
 def read_status(device: Device, *, now: datetime) -> Status:
     """Ask the unit how it does, and keep that. Raises UnitError; UnitBusy while something else talks to it."""
     with alone(device, now):
-        client = client_of(device)
-        client.check_identity()
-        told = _ask(client)
+        return take_status(device, client_of(device), now=now)
+
+
+def take_status(device: Device, client: UnitClient, *, now: datetime) -> Status:
+    """The same for whoever holds the unit already. Raises UnitError."""
+    client.check_identity()
+    told = _ask(client)
     device.status = told | _restarts(device, told)
     device.status_at = now
     Device.objects.filter(pk=device.pk).update(status=device.status, status_at=now)

@@ -32,6 +32,11 @@ class Sentence:
         return self.template % self.values if self.values else self.template
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """The template for so many, for sentences that are kept: when they are read, only the template is there."""
+    return one if count == 1 else many
+
+
 def translated(said: Said) -> str:
     """The sentence in the reader's language."""
     sentence = gettext(said.template)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final, NoReturn
 
 from django.utils.translation import gettext_noop
 
 from devices import audit, factory, gains
 from devices.calibration import rounds
-from devices.calibration.putting_back import put_back
+from devices.calibration.noticing import wait_until_noticed
+from devices.calibration.putting_back import left_changed, put_back
 from devices.calibration.wanted import CalibrationRefused, Target, Wanted, wanted_from
 from devices.ct6.client import UnitClient
 from devices.ct6.errors import DestructiveValue, UnitError
 from devices.holding import client_of
+from devices.jobs import queue
 from devices.jobs.patience import patiently
 from devices.jobs.progress import JobLost, Progress
 from devices.models import Calibration, FactoryConfig
@@ -31,10 +34,11 @@ def calibrate(progress: Progress) -> None:
     Stopped, failed or killed in the middle it leaves the gains of before, written, loaded and read back; where that
     was not possible, its log says what the unit holds and what to do.
     """
+    since = datetime.now(UTC)
     calibration = Calibration.objects.filter(job=progress.job).first()
-    if calibration is None:
-        calibration = _begun(progress)
-    elif not _is_saving(progress) or calibration.succeeded is False:
+    if calibration is None or "sent" not in progress.job.memory:
+        calibration = _begun_or_refused(progress, since)
+    elif _is_to_be_ended(progress, calibration):
         _end_what_died(progress, calibration)
     try:
         _find_and_save(progress, calibration)
@@ -52,26 +56,47 @@ def _is_saving(progress: Progress) -> bool:
     return bool(progress.job.memory.get("stage") == _SAVING)
 
 
-def _begun(progress: Progress) -> Calibration:
-    """Look before anything is changed: what there is to go back to, a copy of it, and whether it can be done."""
+def _is_to_be_ended(progress: Progress, calibration: Calibration) -> bool:
+    """Whether a worker that takes it over puts the gains of before back: unless it is only about saving, and that was
+    not tried too often.
+    """
+    if calibration.succeeded is not None:
+        return not calibration.succeeded
+    return not _is_saving(progress) or progress.job.starts > queue.MOST_STARTS
+
+
+def _begun_or_refused(progress: Progress, since: datetime) -> Calibration:
+    """A calibration that the unit does not allow is kept too, as one that came to nothing; the job's log says why."""
     job = progress.job
     wanted = wanted_from(job.asked, job.device)
-    client = client_of(job.device)
+    kept: dict[str, object] = {
+        "device": job.device,
+        "target": wanted.target,
+        "port_number": wanted.port or None,
+        "reference": wanted.reference or None,
+        "who": job.who,
+    }
+    try:
+        kept["before"] = _look_before(progress, wanted, since)
+    except UnitError:
+        Calibration.objects.update_or_create(job=job, defaults=kept | {"succeeded": False})
+        raise
+    return Calibration.objects.update_or_create(job=job, defaults=kept | {"succeeded": None})[0]
+
+
+def _look_before(progress: Progress, wanted: Wanted, since: datetime) -> gains.Gains:
+    """What there is to go back to. Before anything is changed a copy of it is kept, and it is seen whether the
+    calibration can be done. Raises UnitError.
+    """
+    client = client_of(progress.job.device)
     progress.step(2, gettext_noop("Reading the gains that the unit has now, and keeping a copy of them."))
     client.check_identity()
     before = _gains_to_go_back_to(client, wanted)
     progress.remember(saved=_saved_on_unit(progress, client, wanted))
     read = rounds.check_before(progress, client, wanted)
     progress.remember(read=read)
-    return Calibration.objects.create(
-        device=job.device,
-        job=job,
-        target=wanted.target,
-        port_number=wanted.port or None,
-        reference=wanted.reference or None,
-        before=before,
-        who=job.who,
-    )
+    wait_until_noticed(progress, since)
+    return before
 
 
 def _gains_to_go_back_to(client: UnitClient, wanted: Wanted) -> gains.Gains:
@@ -112,7 +137,8 @@ def _find_and_save(progress: Progress, calibration: Calibration) -> None:
         calibration.after = rounds.find(progress, client, calibration, wanted, job.memory["read"])
         progress.forbid_cancel()
         calibration.save(update_fields=["after"])
-        progress.remember(stage=_SAVING)
+        left = left_changed(progress, calibration, saved=True)
+        progress.remember(stage=_SAVING, **queue.left_behind(left))
     found: gains.Gains = calibration.after
     progress.step(85, gettext_noop("Saving %(gains)s on the unit."), gains=gains.in_words(found))
 
@@ -130,6 +156,7 @@ def _finish(progress: Progress, calibration: Calibration) -> None:
     calibration.save(update_fields=["succeeded"])
     after = {"target": calibration.target, "port": calibration.port_number, **calibration.after}
     audit.note(job.who, "calibrated", job.device, before=calibration.before, after=after)
+    progress.remember(**queue.left_behind(None))
     progress.at(95)
     try:
         factory.back_up(job.device, FactoryConfig.Reason.AFTER_CALIBRATION, job.who)

@@ -11,12 +11,15 @@ from django.utils.translation import gettext_noop
 
 from devices import gains
 from devices.calibration import arithmetic, measuring
+from devices.calibration.putting_back import left_changed
 from devices.calibration.wanted import VOLTAGE_KEYS, CalibrationRefused, Target, Wanted
 from devices.ct6.client import UnitClient
 from devices.ct6.errors import UnitError
+from devices.jobs import queue
 from devices.jobs.patience import patiently
 from devices.jobs.progress import Progress
 from devices.models import Calibration
+from devices.wording import counted
 
 _FIRST_PERCENT, _LAST_PERCENT = 15, 80
 
@@ -36,6 +39,7 @@ class _Gain:
     near_enough: float
     said: str
     never: str
+    never_at_once: str  # the same after one round
 
     def says(self, **values: Any) -> dict[str, Any]:
         return {"setting": self.key, "port": self.port, **values}
@@ -55,6 +59,10 @@ def _voltage_gain(key: str) -> _Gain:
             "no %(setting)s makes CT%(port)d read %(reference)g V: after %(rounds)d rounds it reads %(reading).2f V "
             "with %(value)d. Check the reference and whether the voltage is steady."
         ),
+        gettext_noop(
+            "no %(setting)s makes CT%(port)d read %(reference)g V: after the first round it reads %(reading).2f V "
+            "with %(value)d, and there is no better value. Check the reference and whether the voltage is steady."
+        ),
     )
 
 
@@ -71,6 +79,11 @@ def _current_gain(port: int) -> _Gain:
         gettext_noop(
             "no %(setting)s makes CT%(port)d read %(reference)g A: after %(rounds)d rounds it reads %(reading).3f A "
             "with %(value)d. Check the reference, the clamp, and whether the load is steady."
+        ),
+        gettext_noop(
+            "no %(setting)s makes CT%(port)d read %(reference)g A: after the first round it reads %(reading).3f A "
+            "with %(value)d, and there is no better value. Check the reference, the clamp, and whether the load is "
+            "steady."
         ),
     )
 
@@ -100,11 +113,11 @@ def find(
     """The gains or offsets that make the unit read right, which it holds then. Raises CalibrationFailed."""
     if wanted.target == Target.RESTORED:
         progress.step(_FIRST_PERCENT, gettext_noop("Writing the gains of the earlier calibration."))
-        load(progress, client, wanted.gains)
+        load(progress, client, calibration, wanted.gains)
         return wanted.gains
     found: gains.Gains = {gains.LINE_FREQ_HZ: float(wanted.line_freq_hz)}
     progress.step(_FIRST_PERCENT, gettext_noop("Setting the line frequency to %(hz)d Hz."), hz=wanted.line_freq_hz)
-    load(progress, client, found)
+    load(progress, client, calibration, found)
     rounds = _Rounds(progress, client, calibration)
     if wanted.target == Target.CURRENT_OFFSET:
         return found | rounds.offset(wanted.port)
@@ -116,9 +129,10 @@ def find(
     return found
 
 
-def load(progress: Progress, client: UnitClient, wanted: gains.Gains) -> None:
+def load(progress: Progress, client: UnitClient, calibration: Calibration, wanted: gains.Gains) -> None:
     """Write and load, remembering first what was sent: should the unit be lost now, that is what it may hold."""
-    progress.remember(sent={**progress.job.memory.get("sent", {}), **wanted})
+    progress.job.memory["sent"] = {**progress.job.memory.get("sent", {}), **wanted}
+    progress.remember(**queue.left_behind(left_changed(progress, calibration, saved=False)))
     patiently(progress, lambda: gains.load(client, wanted), within_s=measuring.PATIENCE_S)
 
 
@@ -143,7 +157,7 @@ class _Rounds:
         value, number = what.start, 0
         while True:
             number += 1
-            load(self._progress, self._client, {what.key: float(value)})
+            load(self._progress, self._client, self._calibration, {what.key: float(value)})
             reading = measuring.measure(self._progress, self._client, what.port, what.quantity)
             error = reading - reference
             self._keep(what.key, what.port, value, reading, error)
@@ -156,7 +170,7 @@ class _Rounds:
             following = arithmetic.next_gain(value, reading, reference)
             if following == value or number == arithmetic.MOST_GAIN_ROUNDS:
                 values = what.says(reference=reference, rounds=number, reading=reading, value=value)
-                raise CalibrationFailed(self._unit, what.never, values)
+                raise CalibrationFailed(self._unit, counted(number, what.never_at_once, what.never), values)
             value = following
 
     def offset(self, port: int) -> gains.Gains:
@@ -170,7 +184,7 @@ class _Rounds:
         )
         for number in range(1, arithmetic.MOST_OFFSET_ROUNDS + 1):
             register = arithmetic.as_register(offset)
-            load(self._progress, self._client, {key: float(register)})
+            load(self._progress, self._client, self._calibration, {key: float(register)})
             reading = measuring.measure(self._progress, self._client, port, measuring.CURRENT)
             self._keep(key, port, register, reading, reading)
             self._progress.note(said, round=number, setting=key, value=register, port=port, reading=reading)

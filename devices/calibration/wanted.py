@@ -109,6 +109,11 @@ def _earlier(asked: Mapping[str, Any], device: Device) -> Wanted:
         )
         raise CalibrationRefused(device.assy, template)
     found = gains.gains_in(earlier.after if earlier.succeeded else earlier.before)
+    if earlier.succeeded is False and not found:
+        template = gettext_noop(
+            "that calibration was refused before it changed anything, so there is nothing to restore."
+        )
+        raise CalibrationRefused(device.assy, template)
     if not found or (earlier.succeeded is None and earlier.job is not None and not earlier.job.is_over):
         raise CalibrationRefused(device.assy, gettext_noop("that calibration has not ended; it left no gains yet."))
     try:

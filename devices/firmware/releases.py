@@ -25,7 +25,8 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip knows
 def accept(content: bytes, file_name: str, *, notes: str = "", who: Any) -> FirmwareRelease:
     """Keep an uploaded zip, tar or tar.gz of an application folder; the same upload again gives the same release.
 
-    Raises ReleaseRefused with nothing kept, for anything that a unit could not take, start, or be upgraded again with.
+    Raises ReleaseRefused with nothing kept, for anything that a unit could not take, start, or be upgraded again with,
+    and CompilerUnusable.
     """
     file_name = file_name.replace("\\", "/").rpartition("/")[2][:_FILE_NAME_LENGTH]
     sha256 = hashlib.sha256(content).hexdigest()

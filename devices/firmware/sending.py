@@ -14,6 +14,7 @@ from devices.ct6.errors import DestructiveValue, UnitError, UnitRefused, WrongUn
 from devices.firmware.compiling import flash_bytes, folders_of
 from devices.firmware.preflight import UpgradeRefused, flash_of
 from devices.firmware.unit_at_hand import UnitAtHand
+from devices.wording import counted
 
 _FROM_PERCENT: Final = 10
 _TO_PERCENT: Final = 80
@@ -31,10 +32,12 @@ def send(unit: UnitAtHand, files: Mapping[str, bytes], folder: str) -> None:
     _refuse_if_full(unit, files)
     progress.step(8, _("Making folders."))
     for path in (folder, *(f"{folder}/{inner}" for inner in folders_of(files))):
+        unit.check_in_time()
         unit.ask(partial(_make_folder, path=path))
     _send_files(unit, files, folder)
     progress.step(_TO_PERCENT, _("Looking whether all files are there."))
     unit.ask(lambda client: _verify(client, files, folder))
+    unit.check_in_time()
 
 
 def _erase(client: UnitClient, folder: str) -> None:
@@ -70,15 +73,17 @@ def _send_files(unit: UnitAtHand, files: Mapping[str, bytes], folder: str) -> No
     total_bytes = sum(map(len, files.values())) or 1
     sent_bytes, began_s = 0, time.monotonic()
     measured: list[dict[str, object]] = []
-    progress.step(_FROM_PERCENT, _("Sending %(count)d files, %(bytes)d bytes."), count=len(files), bytes=total_bytes)
+    sending = counted(len(files), _("Sending 1 file, %(bytes)d bytes."), _("Sending %(count)d files, %(bytes)d bytes."))
+    progress.step(_FROM_PERCENT, sending, count=len(files), bytes=total_bytes)
     for path, data in sorted(files.items()):
         progress.check_cancelled()
         tries, seconds = _send_file(unit, path, data, folder)
         sent_bytes += len(data)
         measured.append({"path": path, "bytes": len(data), "seconds": round(seconds, 3), "tries": tries})
-        progress.note(
-            _("%(path)s: %(bytes)d bytes in %(seconds)s s"), path=path, bytes=len(data), seconds=f"{seconds:.2f}"
+        took = counted(
+            len(data), _("%(path)s: 1 byte in %(seconds)s s"), _("%(path)s: %(bytes)d bytes in %(seconds)s s")
         )
+        progress.note(took, path=path, bytes=len(data), seconds=f"{seconds:.2f}")
         progress.remember(files=measured)
         progress.at(_FROM_PERCENT + (_TO_PERCENT - _FROM_PERCENT) * sent_bytes / total_bytes)
     took_s = round(time.monotonic() - began_s, 2)
@@ -92,6 +97,7 @@ def _send_file(unit: UnitAtHand, path: str, data: bytes, folder: str) -> tuple[i
     place = f"{folder}/{inner}" if inner else folder
     for tries in range(1, unit.patience.tries + 1):
         unit.progress.alive()
+        unit.check_in_time()
         began_s = time.monotonic()
         try:
             unit.client().send_file(name, place, data)
@@ -123,11 +129,19 @@ def _why_not_sent(unit: UnitAtHand, path: str, data: bytes, error: UnitError) ->
         )
         return NotSent(unit.assy, template, {"path": path, "free": free})
     if isinstance(error, UnitRefused):
-        template = _("%(path)s arrived damaged %(tries)d times. See to its WiFi, and ask for the upgrade again.")
+        template = counted(
+            tries,
+            _("%(path)s arrived damaged. See to its WiFi, and ask for the upgrade again."),
+            _("%(path)s arrived damaged %(tries)d times. See to its WiFi, and ask for the upgrade again."),
+        )
         return NotSent(unit.assy, template, {"path": path, "tries": tries})
-    template = _(
-        "%(path)s could not be sent in %(tries)d tries. See that the unit is on and its WiFi good, and ask for the "
-        "upgrade again."
+    template = counted(
+        tries,
+        _("%(path)s could not be sent. See that the unit is on and its WiFi good, and ask for the upgrade again."),
+        _(
+            "%(path)s could not be sent in %(tries)d tries. See that the unit is on and its WiFi good, and ask for the "
+            "upgrade again."
+        ),
     )
     return NotSent(unit.assy, template, {"path": path, "tries": tries})
 
@@ -137,7 +151,11 @@ def _verify(client: UnitClient, files: Mapping[str, bytes], folder: str) -> None
     there = {path for path in client.file_list() if path.startswith(f"{folder}/") and not path.endswith("/")}
     wanted = {f"{folder}/{path}" for path in files}
     if missing := sorted(wanted - there):
-        template = _("%(count)d files are not on the unit although it took them, first %(path)s. Ask for it again.")
+        template = counted(
+            len(missing),
+            _("%(path)s is not on the unit although it took it. Ask for it again."),
+            _("%(count)d files are not on the unit although it took them, first %(path)s. Ask for it again."),
+        )
         raise NotSent(client.assy or client.address, template, {"count": len(missing), "path": missing[0]})
     if others := sorted(there - wanted):
         template = _(

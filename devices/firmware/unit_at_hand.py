@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.utils.translation import gettext_noop
+
 from devices.ct6.client import FILE_TIMEOUT_S, UnitClient
 from devices.ct6.errors import UnitError, WrongUnit
 from devices.holding import HTTP_TIMEOUT_S, client_of
@@ -28,6 +30,13 @@ class Patience:
     returns_within_s: float = 180.0  # usual are 5 to 60 s
     looks_every_s: float = 2.0
     answers_within_s: float = 60.0
+    # Looking, erasing and sending. All that follows takes less than twenty minutes at worst, and what takes longer than
+    # half an hour in all is stopped by Celery, wherever it is.
+    sent_within_s: float = 10 * 60.0
+
+
+class TookTooLong(UnitError):
+    """Too much time has passed for the folders to be swapped; the unit runs on with what it has."""
 
 
 class UnitAtHand:
@@ -36,6 +45,7 @@ class UnitAtHand:
     def __init__(self, progress: Progress, patience: Patience) -> None:
         self.progress = progress
         self.patience = patience
+        self._began_s = time.monotonic()
 
     @property
     def assy(self) -> str:
@@ -57,6 +67,15 @@ class UnitAtHand:
         client.timeout_s = self.patience.timeout_s
         client.file_timeout_s = self.patience.file_timeout_s
         return client
+
+    def check_in_time(self) -> None:
+        """To be called until the folders are swapped. Raises TookTooLong."""
+        if time.monotonic() - self._began_s > self.patience.sent_within_s:
+            template = gettext_noop(
+                "it took longer than %(minutes)d minutes to send it the firmware, so that was given up before anything "
+                "was swapped. See to its WiFi (many tries above failed), and ask for the upgrade again."
+            )
+            raise TookTooLong(self.assy, template, {"minutes": round(self.patience.sent_within_s / 60)})
 
     def ask(self, act: Callable[[UnitClient], Result]) -> Result:
         """Do what can be done twice, up to `tries` times. Raises the UnitError of the last time."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 from django.utils.translation import gettext_noop as _
 
-from devices import audit
+from devices import audit, status
 from devices.ct6.client import UnitClient
 from devices.ct6.errors import UnitError
-from devices.firmware.compiling import compiled
+from devices.firmware.compiling import CompilerUnusable, compiled
 from devices.firmware.preflight import UpgradeRefused, look_before
 from devices.firmware.releases import sources_of
 from devices.firmware.sending import send
@@ -54,7 +55,10 @@ def _put_beside(unit: UnitAtHand) -> None:
     release = FirmwareRelease.objects.filter(pk=unit.progress.job.asked.get("release")).first()
     if release is None:
         raise UpgradeRefused(unit.assy, _("the release was deleted meanwhile. Ask for it with another one."))
-    files = compiled(sources_of(release))
+    try:
+        files = compiled(sources_of(release))
+    except CompilerUnusable as unusable:
+        raise UpgradeRefused(unit.assy, unusable.template, unusable.values) from unusable
     look_before(unit, release, files)
     if unit.memory.get("stage") == _SENDING:
         unit.progress.note(_("The files are sent from the beginning, since it is not known what arrived whole."))
@@ -166,6 +170,7 @@ def _take_back(unit: UnitAtHand, why: Said | None) -> None:
         _note_end(unit, "upgrade_lost", "")
         raise UpgradeFailed(unit.assy, template, values) from error
     _note_end(unit, "upgrade_taken_back", version)
+    _read_status(unit)
     if (folder, version) != (former, memory["version_before"]) or not set(memory["sane_before"]) <= sane:
         template = _(
             "the upgrade did not work out, and it was changed back to %(folder)s. It runs %(found)s from %(there)s "
@@ -190,12 +195,23 @@ def _finish(unit: UnitAtHand) -> None:
     version = unit.memory["version_after"]
     Device.objects.filter(pk=unit.progress.job.device_id).update(firmware_version=version)
     _note_end(unit, "upgraded", version)
+    _read_status(unit)
     unit.progress.result(
         _("It runs %(version)s from %(folder)s and measures as before. The former one stays in %(other)s."),
         version=version,
         folder=unit.memory["folder_after"],
         other=unit.memory["folder_before"],
     )
+
+
+def _read_status(unit: UnitAtHand) -> None:
+    """What is shown of the unit was asked before: version, folders, flash, uptime."""
+    try:
+        unit.ask(lambda client: status.take_status(unit.device(), client, now=datetime.now(UTC)))
+    except UnitError as error:
+        template = _("Its status could not be read and is that of before; it is read again within ten minutes.")
+        unit.progress.note(template)
+        unit.progress.note(error.template, **error.values)
 
 
 def _note_end(unit: UnitAtHand, action: str, version: str) -> None:

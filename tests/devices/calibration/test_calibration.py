@@ -161,7 +161,18 @@ def test_an_offset_is_not_looked_for_while_the_load_is_on(unit: SimulatedUnit, c
     assert job.state == Job.State.FAILED
     assert "switch the load off" in said(job)[-1]
     assert not any("set_config" in request for request in unit.requests)
-    assert not Calibration.objects.exists()
+
+
+def test_one_that_is_refused_at_the_unit_is_kept_as_one_that_came_to_nothing(
+    device: Device, calibrated: Calibrate, admin_user: Any
+) -> None:
+    job = done(calibration.ask(device, ASKED["current_offset"], admin_user))
+    assert "switch the load off" in said(job)[-1]
+    kept = Calibration.objects.get()
+    assert (kept.job, kept.succeeded, kept.who) == (job, False, admin_user)
+    assert (kept.target, kept.port_number, kept.rounds, kept.after) == ("current_offset", 3, [], {})
+    with pytest.raises(calibration.CalibrationRefused, match="refused before it changed anything"):
+        calibration.restore(kept, admin_user)
 
 
 def test_a_unit_without_mains_voltage_is_not_calibrated(unit: SimulatedUnit, calibrated: Calibrate) -> None:

