@@ -26,7 +26,7 @@ from devices.api_settings import SettingsActions, check_right, refuse_silent_mqt
 from devices.configuration import ACTIVE, OFF, ON, UNIT_NAME, open_wishes, port_name_key, with_open_wishes
 from devices.ct6.names import MAX_NAME_CHARACTERS
 from devices.models import Device, Port
-from devices.port_past import LEAST_SCALE
+from devices.port_past import LEAST_SCALE, change
 from devices.querysets import DeviceQuerySet, PortQuerySet, silence_limit
 from devices.timezones import UnknownTimeZone, change_timezone
 from devices.wording import translated
@@ -192,8 +192,7 @@ class PortViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Port]):
             if "name" in values:
                 key = port_name_key(port.number)
                 wish_or_refuse(port.device, {key: values.pop("name")}, request.user, {key: "name"})
-            if values:
-                Port.objects.filter(pk=port.pk).update(**values)
+            change(port, who=request.user, **values)
         return Response(self.get_serializer(self.get_object()).data)
 
 

@@ -1,17 +1,19 @@
 """The admin's forms of a device and its ports. What the unit holds is never edited, only what it should hold."""
 
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from devices.configuration import ACTIVE, OFF, ON, UNIT_NAME, can_be_wished, clean, open_wishes, port_name_key
 from devices.ct6.errors import DestructiveValue
 from devices.ct6.protocol import MAX_NAME_BYTES, MAX_NAME_CHARACTERS
 from devices.models import Device, Port
+from devices.port_past import NotChanged, as_scale, shortest
 from devices.timezones import known_timezones
 from devices.wording import translated
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 else:
     DeviceModelForm = PortModelForm = forms.ModelForm  # knows no type arguments when it runs
 
-OWN_PORT_FIELDS = ("role", "reversed", "enabled")
+OWN_PORT_FIELDS = ("role", "reversed", "scale", "enabled")
 NAME_HELP = format_lazy(
     _(
         "Written to the unit. Empty clears it. At most {characters} characters, and {bytes} bytes once encoded: a "
@@ -36,7 +38,7 @@ ACTIVE_HELP = _(
 )
 
 
-def _name_field() -> forms.CharField:
+def name_field() -> forms.CharField:
     return forms.CharField(
         label=_("Name"),
         required=False,
@@ -48,7 +50,7 @@ def _name_field() -> forms.CharField:
 
 
 class DeviceForm(DeviceModelForm):
-    name_wished = _name_field()
+    name_wished = name_field()
     active_wished = forms.ChoiceField(
         label=_("Active"),
         required=False,
@@ -78,7 +80,7 @@ class DeviceForm(DeviceModelForm):
 
     def clean_name_wished(self) -> str:
         name: str = self.cleaned_data["name_wished"]
-        return _clean(UNIT_NAME, name) if "name_wished" in self.changed_data else name
+        return clean_name(UNIT_NAME, name) if "name_wished" in self.changed_data else name
 
     def wishes(self) -> dict[str, str]:
         """What was edited."""
@@ -88,26 +90,31 @@ class DeviceForm(DeviceModelForm):
 
 
 class PortForm(PortModelForm):
-    name_wished = _name_field()
+    name_wished = name_field()
 
     class Meta:
         model = Port
         fields = OWN_PORT_FIELDS
+        widgets: ClassVar = {"scale": UnfoldAdminDecimalFieldWidget(attrs={"style": "min-width: 0; width: 5.5rem"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance._state.adding:  # the empty form that the page keeps for adding rows
             return
         self._key = port_name_key(self.instance.number)
+        self.initial["scale"] = shortest(self.instance.scale)
         wish = open_wishes(self.instance.device).get(self._key)
         name = self.fields["name_wished"]
         name.initial = wish.wished if wish else self.instance.name
         name.disabled = not can_be_wished(self._key)
         name.widget.attrs["placeholder"] = f"CT{self.instance.number}"
 
+    def clean_scale(self) -> Decimal:
+        return clean_scale(self.instance, self.cleaned_data["scale"])
+
     def clean_name_wished(self) -> str:
         name: str = self.cleaned_data["name_wished"]
-        return _clean(self._key, name) if "name_wished" in self.changed_data else name
+        return clean_name(self._key, name) if "name_wished" in self.changed_data else name
 
     def wishes(self) -> dict[str, str]:
         """The name, if it was edited."""
@@ -115,15 +122,17 @@ class PortForm(PortModelForm):
         edited = "name_wished" in self.changed_data and "name_wished" in self.cleaned_data
         return {self._key: self.cleaned_data["name_wished"]} if edited else {}
 
+    def ours(self) -> dict[str, Any]:
+        """What was edited of what belongs to us, as `port_past.change` takes it."""
+        edited = (field for field in OWN_PORT_FIELDS if field in self.changed_data)
+        return {field: self.cleaned_data[field] for field in edited if field in self.cleaned_data}
+
     def save(self, commit: bool = True) -> Port:
-        """Store what belongs to us; the name in this row is the collector's to write."""
-        ours = [field for field in OWN_PORT_FIELDS if field in self.changed_data]
-        if commit and ours:
-            self.instance.save(update_fields=ours)
+        """Write nothing: the name in this row is the collector's, and a verb changes the rest."""
         return self.instance
 
 
-def _clean(key: str, text: str) -> str:
+def clean_name(key: str, text: str) -> str:
     """The name as it will be wished. Only one that was edited is looked at: a unit may hold others already."""
     if len(text) > MAX_NAME_CHARACTERS:
         sentence = gettext("A name has at most %(most)d characters, this one %(characters)d.")
@@ -131,4 +140,12 @@ def _clean(key: str, text: str) -> str:
     try:
         return clean(key, text)
     except DestructiveValue as refusal:
+        raise forms.ValidationError(translated(refusal), code="refused") from refusal
+
+
+def clean_scale(port: Port, scale: Decimal) -> Decimal:
+    """The scale as it will be kept."""
+    try:
+        return as_scale(port, scale)
+    except NotChanged as refusal:
         raise forms.ValidationError(translated(refusal), code="refused") from refusal

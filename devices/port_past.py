@@ -1,7 +1,6 @@
 """What a port is from a moment on, with what it was before kept: the circuit moved, the clamp was turned round.
 
-A change without a moment (an edit of the port itself) holds for all of the time since the last such moment, and so
-rewrites that past.
+A change without a moment (`change`) holds for all of the time since the last such moment, and so rewrites that past.
 """
 
 from __future__ import annotations
@@ -61,6 +60,34 @@ def whole_hour(ms: int) -> int:
     return ms // HOUR_MS * HOUR_MS
 
 
+def change(  # noqa: PLR0913 - each is one thing that a port is
+    port: Port,
+    *,
+    role: str | None = None,
+    reversed: bool | None = None,  # noqa: A002 - as the port's field is called
+    scale: Decimal | None = None,
+    enabled: bool | None = None,
+    who: Any,
+) -> bool:
+    """Let the port be this for all of the time since it was last changed from a moment on, or ever measured.
+
+    None leaves something as it is; False: it was all that already. Raises NotChanged, with nothing changed.
+    """
+    ours = _checked(port, role, reversed, scale) | ({} if enabled is None else {"enabled": enabled})
+    with transaction.atomic():
+        device, kept = _locked(port)
+        changes = {field: value for field, value in ours.items() if value != getattr(kept, field)}
+        if changes:
+            before = _told(kept, changes)
+            _write(kept, changes)
+            number = f"CT{kept.number}"
+            audit.note(who, "change_port", device, before={number: before}, after={number: _plain(changes)})
+    port.refresh_from_db()
+    if changes:
+        log.info("A port was changed", unit=device.assy, port=port.number, **_plain(changes))
+    return bool(changes)
+
+
 def change_from(  # noqa: PLR0913 - each is one thing that a port is
     port: Port,
     at_ms: int,
@@ -81,10 +108,8 @@ def change_from(  # noqa: PLR0913 - each is one thing that a port is
     _refuse_moment(port, at_ms, now)
     ours = _checked(port, role, reversed, scale)
     with transaction.atomic():
-        # The device first, as whoever registers its answers does.
-        device = Device.objects.select_for_update().get(pk=port.device_id)
-        kept = Port.objects.select_for_update().get(pk=port.pk)
-        before = _now(kept)
+        device, kept = _locked(port)
+        before = as_it_is(kept)
         key = port_name_key(kept.number)
         name = None if name is None else clean(key, name, unit=str(device))
         changes = {field: value for field, value in ours.items() if value != getattr(before, field)}
@@ -107,19 +132,25 @@ def change_from(  # noqa: PLR0913 - each is one thing that a port is
     log.info("A port is something else from a moment on", unit=device.assy, port=port.number, at=_iso(at_ms))
 
 
-def take_back(port: Port, *, who: Any, now: datetime | None = None) -> PortPast:
+def take_back(port: Port, *, at_ms: int | None = None, who: Any, now: datetime | None = None) -> PortPast:
     """Undo the last change from a moment on: the port is again what it was before, then and since.
 
+    With ``at_ms`` only if that was from this moment on, so that nobody takes back another change than they have seen.
     Returns what was kept until then. Raises NotChanged where there is none.
     """
     now = now or datetime.now(UTC)
     with transaction.atomic():
-        device = Device.objects.select_for_update().get(pk=port.device_id)
-        kept = Port.objects.select_for_update().get(pk=port.pk)
+        device, kept = _locked(port)
         last = kept.past.order_by("until_ms").last()
         if last is None:
             raise NotChanged(_named(port), gettext_noop("it was never changed from a moment on. Nothing was changed."))
-        before, then = _now(kept), _of_past(last, kept.number)
+        if at_ms is not None and last.until_ms != at_ms:
+            template = gettext_noop(
+                "its last change is the one from %(moment)s on, and only the last one can be taken back. Nothing was "
+                "changed."
+            )
+            raise NotChanged(_named(port), template, {"moment": _iso(last.until_ms)})
+        before, then = as_it_is(kept), _of_past(last, kept.number)
         back = {"role": then.role, "reversed": then.reversed, "scale": then.scale}
         if then.name != before.name or _is_wished(device, kept, before.name):
             wish(device, {port_name_key(kept.number): then.name}, who, now=now, action="take_back")
@@ -137,15 +168,20 @@ def take_back(port: Port, *, who: Any, now: datetime | None = None) -> PortPast:
     return last
 
 
+def as_it_is(port: Port) -> PortThen:
+    """What a port is."""
+    return PortThen(port.number, port.name, str(port.role), port.reversed, Decimal(port.scale))
+
+
 def as_it_was(port: Port, ms: int) -> PortThen:
     """What a port was at a moment: what counts for what was measured right after it."""
-    return _at(eras_of([port]).get(port.pk) or [Era(None, _now(port))], ms)
+    return _at(eras_of([port]).get(port.pk) or [Era(None, as_it_is(port))], ms)
 
 
 def all_as_they_were(ports: Sequence[Port], ms: int) -> dict[int, PortThen]:
     """The same of several ports, by id; no question to the database unless one of them has a past."""
     eras = eras_of(ports)
-    return {port.pk: _at(eras[port.pk], ms) if port.pk in eras else _now(port) for port in ports}
+    return {port.pk: _at(eras[port.pk], ms) if port.pk in eras else as_it_is(port) for port in ports}
 
 
 def eras_of(ports: Iterable[Port]) -> dict[int, list[Era]]:
@@ -159,15 +195,11 @@ def eras_of(ports: Iterable[Port]) -> dict[int, list[Era]]:
     eras: dict[int, list[Era]] = {port_id: [] for port_id in with_past}
     for past in PortPast.objects.filter(port__in=with_past).order_by("port_id", "until_ms"):
         eras[past.port_id].append(Era(past.until_ms, _of_past(past, with_past[past.port_id].number)))
-    return {port_id: [*past, Era(None, _now(with_past[port_id]))] for port_id, past in eras.items() if past}
+    return {port_id: [*past, Era(None, as_it_is(with_past[port_id]))] for port_id, past in eras.items() if past}
 
 
 def _at(eras: Sequence[Era], ms: int) -> PortThen:
     return next(era.then for era in eras if era.until_ms is None or ms < era.until_ms)
-
-
-def _now(port: Port) -> PortThen:
-    return PortThen(port.number, port.name, str(port.role), port.reversed, Decimal(port.scale))
 
 
 def _of_past(past: PortPast, number: int) -> PortThen:
@@ -175,6 +207,12 @@ def _of_past(past: PortPast, number: int) -> PortThen:
 
 
 # --- Changing -----------------------------------------------------------------------------------------------------
+def _locked(port: Port) -> tuple[Device, Port]:
+    """Both as they are now; the device first, as whoever registers its answers does."""
+    device = Device.objects.select_for_update().get(pk=port.device_id)
+    return device, Port.objects.select_for_update().get(pk=port.pk)
+
+
 def _refuse_moment(port: Port, at_ms: int, now: datetime) -> None:
     if at_ms != whole_hour(at_ms):
         template = gettext_noop("the moment has to be a whole hour of UTC. Nothing was changed.")
@@ -191,6 +229,11 @@ def _checked(port: Port, role: str | None, is_reversed: bool | None, scale: Deci
         scale = as_scale(port, scale)
     given = {"role": role, "reversed": is_reversed, "scale": scale}
     return {field: value for field, value in given.items() if value is not None}
+
+
+def shortest(scale: Decimal) -> Decimal:
+    """The same without zeros at its end, as people write it."""
+    return Decimal(f"{scale.normalize():f}")
 
 
 def as_scale(port: Port, scale: Decimal) -> Decimal:
@@ -236,7 +279,7 @@ def _is_wished(device: Device, port: Port, name: str) -> bool:
     return open_now is not None and open_now.wished != name
 
 
-def _told(then: PortThen, fields: Iterable[str]) -> dict[str, Any]:
+def _told(then: PortThen | Port, fields: Iterable[str]) -> dict[str, Any]:
     return _plain({field: getattr(then, field) for field in fields})
 
 

@@ -9,7 +9,8 @@ stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -44,6 +45,19 @@ class NotReplaced(UnitError):
     """These two units cannot change places like that; nothing was changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a replacement would do. Moments are epoch ms, None where nothing was measured."""
+
+    names: Mapping[str, str]  # what is wished of the new unit, by setting
+    ports: Sequence[int]  # numbers of those that go on as they are
+    added_ports: Sequence[int]  # of those that only the new unit has
+    groups: int  # of users, who go on seeing the device
+    measured_until_ms: int | None  # by the old unit, which stays
+    moves: bool  # whether the new unit has measured something since
+    forgotten_since_ms: int | None  # from when on the new unit measured what is deleted
+
+
 def replace(  # noqa: PLR0913 - who takes whose place, from when on, and who says so
     old: Device,
     new: Device,
@@ -63,11 +77,9 @@ def replace(  # noqa: PLR0913 - who takes whose place, from when on, and who say
     with transaction.atomic():
         held = Device.objects.select_for_update().order_by("pk").in_bulk([old.pk, new.pk])
         if len(held) < 2:
-            raise NotReplaced(str(old), gettext_noop("a unit cannot take its own place. Nothing was changed."))
+            raise _own_place(old)
         old, new = held[old.pk], held[new.pk]
-        _refuse_moment(old, at_ms, now)
-        _refuse_doubtful(old, new)
-        _refuse_what_is_measured(old, new, at_ms, forget_earlier=forget_earlier)
+        _refuse(old, new, at_ms, forget_earlier=forget_earlier, now=now)
         names = _names_of(old)
         former_assy, new_assy = old.assy, new.assy
         replacement = Replacement.objects.create(
@@ -116,6 +128,27 @@ def move_all_on() -> None:
         move_on(replacement, limit_steps=_STEPS_PER_TURN)
 
 
+def foresee(
+    old: Device, new: Device, *, at_ms: int, forget_earlier: bool = False, now: datetime | None = None
+) -> Foreseen:
+    """What `replace` would do if it were called now. Raises NotReplaced as that does; changes nothing."""
+    if old.pk == new.pk:
+        raise _own_place(old)
+    _refuse(old, new, at_ms, forget_earlier=forget_earlier, now=now or datetime.now(UTC))
+    ours, theirs = (set(device.ports.values_list("number", flat=True)) for device in (old, new))
+    newest_ms, earliest_ms = _newest_ms(new), _earliest_ms(new)
+    return Foreseen(
+        # A port that the new unit lacks is called as it was.
+        names=_differing(_names_of(old), _reported_names(old) | _reported_names(new)),
+        ports=sorted(ours),
+        added_ports=sorted(theirs - ours),
+        groups=old.grants.count(),
+        measured_until_ms=_newest_ms(old),
+        moves=newest_ms is not None and newest_ms > at_ms,
+        forgotten_since_ms=earliest_ms if earliest_ms is not None and earliest_ms <= at_ms else None,
+    )
+
+
 def first_possible(old: Device) -> int:
     """The first whole minute from which on the old unit has measured nothing, epoch ms."""
     newest = _newest_ms(old)
@@ -123,6 +156,16 @@ def first_possible(old: Device) -> int:
 
 
 # --- What speaks against it ---------------------------------------------------------------------------------------
+def _refuse(old: Device, new: Device, at_ms: int, *, forget_earlier: bool, now: datetime) -> None:
+    _refuse_moment(old, at_ms, now)
+    _refuse_doubtful(old, new)
+    _refuse_what_is_measured(old, new, at_ms, forget_earlier=forget_earlier)
+
+
+def _own_place(device: Device) -> NotReplaced:
+    return NotReplaced(str(device), gettext_noop("a unit cannot take its own place. Nothing was changed."))
+
+
 def _refuse_moment(old: Device, at_ms: int, now: datetime) -> None:
     if at_ms != floor_minute(at_ms):
         raise NotReplaced(str(old), gettext_noop("the moment has to be a whole minute. Nothing was changed."))
@@ -241,11 +284,18 @@ def _names_of(old: Device) -> dict[str, str]:
     return {key: text for key, text in (names | wished).items() if can_be_wished(key)}
 
 
+def _reported_names(device: Device) -> dict[str, str]:
+    names = {UNIT_NAME: device.name, GROUP_NAME: device.group_name}
+    return names | {port_name_key(port.number): port.name for port in Port.objects.filter(device=device)}
+
+
+def _differing(names: Mapping[str, str], reported: Mapping[str, str]) -> dict[str, str]:
+    return {key: text for key, text in names.items() if key in reported and reported[key] != text}
+
+
 def _wish_names(device: Device, names: dict[str, str], who: Any, now: datetime) -> None:
     """Wish the names one by one, so that one which cannot be wished keeps none of the others back."""
-    reported = {UNIT_NAME: device.name, GROUP_NAME: device.group_name}
-    reported |= {port_name_key(port.number): port.name for port in Port.objects.filter(device=device)}
-    wanted = {key: text for key, text in names.items() if key in reported and reported[key] != text}
+    wanted = _differing(names, _reported_names(device))
     # A name that the new unit has already needs no wish; one that is on its way to it is not wanted any more.
     fulfilled = ConfigChange.objects.open().filter(device=device, key__in=names.keys() - wanted.keys())
     fulfilled.update(state=ConfigChange.State.REPLACED, settled=now)

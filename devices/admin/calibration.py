@@ -20,14 +20,13 @@ from django.views.decorators.http import require_POST
 
 from devices import calibration
 from devices.access import Right
-from devices.admin.buttons import UnitPage
 from devices.admin.shown import badge
-from devices.admin.unit_pages import framed, of_unit
 from devices.calibration import CalibrationRefused
 from devices.calibration.arithmetic import NEAR_ENOUGH_A, NEAR_ENOUGH_V, NO_CURRENT_A, as_offset
 from devices.calibration_form import CalibrationForm
 from devices.jobs import queue
 from devices.models import Calibration, Device, Job
+from devices.unit_pages import UnitPage, framed, of_unit
 from devices.wording import translated
 
 _NEWEST = 50
@@ -203,7 +202,7 @@ def _history(device: Device) -> list[dict[str, Any]]:
             "gains": _gains(one),
             "unit": "V" if one.target == Target.VOLTAGE else "A",
             # What it ended with, or began with if it came to nothing: there is something unless it still runs.
-            "can_be_restored": one.succeeded is not None or (one.job is None or one.job.is_over),
+            "can_be_restored": bool(one.before) and (one.succeeded is not None or one.job is None or one.job.is_over),
         }
         for one in done
     ]

@@ -16,15 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
-from devices import adoption, configuration
+from devices import adoption, configuration, port_past
 from devices.access import Right
-from devices.admin import calibration, factory, files, operating, rollouts, set_up, settings
-from devices.admin.buttons import UnitPage
+from devices.admin import calibration, factory, files, operating, ports, rollouts, set_up, settings
 from devices.admin.rollouts import upgrade_units
 from devices.admin.settings_of_many import set_same_settings
 from devices.admin.shown import ago, badge
 from devices.admin.unit_card import unit_context
-from devices.admin.unit_pages import check, tell
 from devices.admin.unit_rights import UnitRights
 from devices.configuration import UNIT_NAME, in_words, open_wishes, port_name_key, with_open_wishes
 from devices.ct6.errors import UnitError
@@ -32,12 +30,14 @@ from devices.forms import DeviceForm, PortForm
 from devices.models import ConfigChange, Device, Port
 from devices.querysets import DeviceQuerySet, silence_limit
 from devices.timezones import change_timezone
+from devices.unit_pages import UnitPage, check, given_by_apps, tell
 from devices.wording import translated
 
-# Every page of a unit beside its own; each is given by a module of this package.
+# The pages of a unit beside its own that modules of this package give.
 PAGES: tuple[UnitPage, ...] = (
     *set_up.PAGES,
     *settings.PAGES,
+    *ports.PAGES,
     *rollouts.PAGES,
     *calibration.PAGES,
     *factory.PAGES,
@@ -55,6 +55,10 @@ _DECIDED = {
     "ignored": gettext_noop("%(device)s is ignored now."),
 }
 _DONE_BY = {"adopted": "adopt_unit", "ignored": "ignore_unit"}
+
+
+def _every_page() -> tuple[UnitPage, ...]:
+    return (*PAGES, *given_by_apps())
 
 
 def _reported(name: str, wish: ConfigChange | None) -> SafeString:
@@ -86,7 +90,7 @@ class OnlineFilter(admin.SimpleListFilter):
 class PortInline(UnitRights, TabularInline):
     model = Port
     form = PortForm
-    fields = ("number", "name_reported", "name_wished", "sensor_type", "role", "reversed", "enabled")
+    fields = ("number", "name_reported", "name_wished", "sensor_type", "role", "reversed", "scale", "enabled")
     readonly_fields = ("number", "name_reported", "sensor_type")
     verbose_name_plural = _("Ports")
     extra = 0
@@ -167,15 +171,18 @@ class DeviceAdmin(UnitRights, ModelAdmin):
 
     @admin.display(description=_("State"), ordering="last_seen")
     def state(self, device: Device) -> SafeString:
-        if device.last_seen is None:
+        if device.last_told is None:
             return badge(gettext("never seen"), "")
-        if device.last_seen >= timezone.now() - silence_limit():
+        if device.last_seen is not None and device.last_seen >= timezone.now() - silence_limit():
             return badge(gettext("online"), "success")
-        return badge(gettext("inactive"), "info") if device.active is False else badge(gettext("offline"), "danger")
+        if device.active is False:
+            return badge(gettext("inactive"), "info")
+        # One that was added by its address has told its web server's side only.
+        return badge(gettext("not heard yet"), "") if device.last_seen is None else badge(gettext("offline"), "danger")
 
     @admin.display(description=_("Last seen"), ordering="last_seen")
     def seen(self, device: Device) -> str:
-        return ago(device.last_seen)
+        return ago(device.last_told)
 
     @admin.display(description=_("Adoption"), ordering="adoption")
     def adoption_state(self, device: Device) -> SafeString:
@@ -195,7 +202,7 @@ class DeviceAdmin(UnitRights, ModelAdmin):
     # What may be done
 
     def get_urls(self) -> list[URLPattern]:
-        return [*(page.pattern() for page in PAGES), *super().get_urls()]
+        return [*(page.pattern() for page in _every_page()), *super().get_urls()]
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         self.message_user(request, NOT_DELETED, messages.ERROR)
@@ -246,7 +253,7 @@ class DeviceAdmin(UnitRights, ModelAdmin):
         # Saving always stays on the page, so one button for it is enough.
         context = {**(extra_context or {}), "not_deleted": NOT_DELETED, "show_save_and_continue": False}
         if device is not None and request.method == "GET":
-            context |= unit_context(request, device, PAGES)
+            context |= unit_context(request, device, _every_page())
         response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
         if device and request.method == "POST" and isinstance(response, HttpResponseRedirect):
             # Only now, since saving is one transaction: a unit that does not answer must not hold the database.
@@ -266,6 +273,7 @@ class DeviceAdmin(UnitRights, ModelAdmin):
         super().save_related(request, form, formsets, change)
         wished = form.wishes()
         for port_form in (port_form for formset in formsets for port_form in formset.initial_forms):
+            port_past.change(port_form.instance, who=request.user, **port_form.ours())
             wished |= port_form.wishes()
         if wished:
             configuration.wish(form.instance, wished, request.user, now=timezone.now())

@@ -21,11 +21,11 @@ from unfold.admin import ModelAdmin
 from devices import adoption, discovery, sweeping
 from devices.access import Right, may, may_on_all
 from devices.admin.shown import ago, badge
-from devices.admin.unit_pages import check, framed
 from devices.ct6.errors import UnitError
 from devices.discovery import MARKS_IN_WORDS, Mark
 from devices.finding_forms import AddressForm, SweepForm
 from devices.models import Device, Sweep
+from devices.unit_pages import check, framed
 from devices.wording import translated
 
 PAGE = "admin:devices_sweep_changelist"
@@ -200,7 +200,7 @@ def _heard_html(request: HttpRequest) -> str:
                 "device": device,
                 "marks": _badges(marks),
                 "adoption": _adoption_badge(device),
-                "seen": gettext("now") if shortly else ago(device.last_seen),
+                "seen": gettext("now") if shortly else ago(device.last_told),
                 "wizard": device.adoption != Device.Adoption.ADOPTED,
                 "adopt": device.adoption != Device.Adoption.ADOPTED and not _is_doubtful(marks),
             }

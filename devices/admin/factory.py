@@ -13,13 +13,12 @@ from django.views.decorators.http import require_POST
 
 from devices import factory
 from devices.access import Right, devices_for, may
-from devices.admin.buttons import UnitPage
 from devices.admin.jobs import follow
 from devices.admin.shown import as_file, there
-from devices.admin.unit_pages import framed, of_unit
 from devices.ct6.errors import UnitError
 from devices.jobs import queue
 from devices.models import Device, FactoryConfig, Job
+from devices.unit_pages import UnitPage, framed, of_unit
 from devices.wording import translated
 
 

@@ -22,12 +22,11 @@ from unfold.widgets import (
 
 from devices import unit_files
 from devices.access import Right
-from devices.admin.buttons import UnitPage
 from devices.admin.shown import as_file
-from devices.admin.unit_pages import framed, of_unit
 from devices.ct6.errors import UnitError
 from devices.models import Device
 from devices.unit_files import MAX_PATH_CHARACTERS, Folder, Listing
+from devices.unit_pages import UnitPage, framed, of_unit
 from devices.wording import translated
 
 # More than the whole flash of a unit; what does not fit is refused with the numbers.

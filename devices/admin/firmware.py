@@ -16,11 +16,12 @@ from unfold.admin import ModelAdmin
 
 from devices.access import Right, may_on_all, may_on_some
 from devices.admin.shown import ago, size
-from devices.admin.unit_pages import framed
 from devices.firmware import releases
+from devices.firmware.compiling import CompilerUnusable
 from devices.firmware.refusal import ReleaseRefused
 from devices.firmware_forms import ReleaseForm
 from devices.models import FirmwareRelease
+from devices.unit_pages import framed
 from devices.wording import translated
 
 
@@ -77,7 +78,7 @@ class FirmwareReleaseAdmin(ModelAdmin):
             try:
                 notes, name = form.cleaned_data["notes"], form.cleaned_data["file"].name
                 release = releases.accept(form.content(), name, notes=notes, who=request.user)
-            except ReleaseRefused as refusal:
+            except (ReleaseRefused, CompilerUnusable) as refusal:
                 form.add_error("file", translated(refusal))
             else:
                 _tell_accepted(request, release, is_new=release.pk not in known)

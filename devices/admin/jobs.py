@@ -22,9 +22,9 @@ from unfold.admin import ModelAdmin
 
 from devices.access import devices_for, may, right_for
 from devices.admin.shown import badge, span, there
-from devices.admin.unit_pages import check, framed
 from devices.jobs import queue
 from devices.models import FirmwareRelease, Job, JobLine
+from devices.unit_pages import check, framed
 
 STATE_COLOURS = {"waiting": "info", "running": "primary", "done": "success", "failed": "danger", "cancelled": ""}
 _AGAIN = {

@@ -18,12 +18,11 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from devices import restarting, status
 from devices.access import Right
-from devices.admin.buttons import UnitPage
 from devices.admin.jobs import follow
-from devices.admin.unit_pages import framed, of_unit
 from devices.confirmation import ConfirmationNeeded, name_to_type
 from devices.ct6.errors import UnitError
 from devices.models import Device, Job
+from devices.unit_pages import UnitPage, framed, of_unit
 from devices.wording import translated
 
 

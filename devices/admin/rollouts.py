@@ -22,16 +22,15 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
 from devices.access import Right, devices_for, devices_with, may, may_on_some
-from devices.admin.buttons import UnitPage
 from devices.admin.jobs import duration, page_of, state_badge
 from devices.admin.shown import ago, badge, there
-from devices.admin.unit_pages import framed, of_unit
 from devices.firmware import rollouts
 from devices.firmware.outlook import Outlook, look_ahead
 from devices.firmware.preflight import UpgradeRefused
 from devices.firmware_forms import HowForm, WhichForm
 from devices.jobs import queue
 from devices.models import Device, FirmwareRelease, Job, JobLine, Rollout
+from devices.unit_pages import UnitPage, framed, of_unit
 from devices.wording import translated
 
 _MOST = 500  # units at once, for the length of an address

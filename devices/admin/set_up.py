@@ -15,12 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from devices import adoption, configuration
 from devices.access import Right, may_on_all
-from devices.admin.buttons import UnitPage
 from devices.admin.shown import CHANGE_COLOURS, badge
-from devices.admin.unit_pages import check, framed, of_unit
 from devices.models import ConfigChange, Device
 from devices.set_up_form import SetUpForm
 from devices.setting_up import SetUp
+from devices.unit_pages import UnitPage, check, framed, of_unit
 from devices.wording import translated
 
 

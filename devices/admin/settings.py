@@ -20,14 +20,13 @@ from django.views.decorators.http import require_POST
 
 from devices import configuration
 from devices.access import Right
-from devices.admin.buttons import UnitPage
 from devices.admin.shown import CHANGE_COLOURS, ago, badge
-from devices.admin.unit_pages import check, framed, of_unit, tell
-from devices.configuration import CannotUndo, in_words, setting_name
+from devices.configuration import CannotUndo, Setting, in_words, setting_name
 from devices.configuration.settings import MQTT_PASSWORD, port_of
 from devices.ct6.errors import DestructiveValue, UnitError
 from devices.models import ConfigChange, Device
 from devices.settings_form import CLEAR_PASSWORD, UnitSettingsForm
+from devices.unit_pages import UnitPage, check, framed, of_unit, tell
 from devices.wording import translated
 
 _NEWEST_CHANGES = 50
@@ -159,8 +158,19 @@ def _lines(form: UnitSettingsForm, fields: list[BoundField]) -> Iterator[Line]:
             continue
         held = gettext("not read yet") if setting.held is None else in_words(setting.key, setting.held)
         wish = setting.wish
+        if wish is None and setting.confirmed is not None:
+            yield Line(field, setting.key, held, badge(gettext("changed at the unit"), "info"), _changed(setting))
+            continue
         state = badge(gettext("waiting for the unit"), "warning") if wish is not None else ""
         yield Line(field, setting.key, held, state, wish.answer if wish is not None else "")
+
+
+def _changed(setting: Setting) -> str:
+    values = {
+        "value": in_words(setting.key, setting.was_confirmed or ""),
+        "date": ago(setting.confirmed.settled if setting.confirmed else None),
+    }
+    return gettext("It confirmed %(value)s, %(date)s, and has something else now.") % values
 
 
 def _differences(count: int) -> str:

@@ -21,9 +21,9 @@ from django.utils.translation import gettext_lazy as _
 from devices import configuration
 from devices.access import Right, devices_with
 from devices.admin.shown import CHANGE_COLOURS, badge
-from devices.admin.unit_pages import framed
 from devices.models import ConfigChange, Device
 from devices.settings_form import SettingsOfManyForm
+from devices.unit_pages import framed
 
 _MOST = 500
 

@@ -14,11 +14,11 @@ from django.utils.translation import gettext
 from devices import adoption, status
 from devices.access import Right, rights_on
 from devices.admin.audit import entry_shown
-from devices.admin.buttons import UnitPage, buttons
 from devices.admin.jobs import page_of, state_badge
 from devices.admin.shown import ago, size, span, there
 from devices.models import AuditEntry, Device, Job
 from devices.status import Status
+from devices.unit_pages import UnitPage, buttons
 
 _JOBS = 5
 _ENTRIES = 10
@@ -84,7 +84,7 @@ def _facts(device: Device, kept: Status | None) -> list[tuple[str, str]]:
         (gettext("Memory used"), _share(kept.ram_used_bytes, kept.ram_total_bytes)),
         (gettext("Flash used"), _share(kept.flash_used_bytes, kept.flash_total_bytes)),
         (gettext("Clock"), _clock(kept)),
-        (gettext("Last answer"), ago(device.last_seen)),
+        (gettext("Last answer"), ago(device.last_told)),
     ]
     return [(name, value) for name, value in facts if value]
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from devices.configuration import ACTIVE, UNIT_NAME, wish
 from devices.ct6.protocol import DEFAULT_ASSY
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
 from devices.ct6.simulator.unit import SimulatedUnit
-from devices.models import ConfigChange, Device, DeviceGrant
+from devices.models import AuditEntry, ConfigChange, Device, DeviceGrant
 from tests.devices.units import closed_port, device_of, name_held
 from tests.factories import make_device
 
@@ -83,12 +84,16 @@ def test_the_list_tells_how_each_unit_is(staff: Client) -> None:
     make_device("A2", name="Annex", last_seen=now - timedelta(hours=3))
     make_device("A3", name="Barn", last_seen=now - timedelta(hours=3), active=False, adoption="ignored")
     make_device("A4", name="Shed", adoption="pending")
+    make_device("A5", name="Cellar", adoption="pending", active=False, told_at=now)
+    make_device("A6", name="Attic", adoption="pending", active=True, told_at=now)
     rows = staff.get(LIST).content.decode().split("<tr")
     for name, words in {
         "House": ("online", "127.0.0.2", "3.1", " s ago", "adopted"),
         "Annex": ("offline", "hours ago"),
         "Barn": ("inactive", "ignored"),
-        "Shed": ("never seen", "pending"),
+        "Shed": ("never seen", "never", "pending"),
+        "Cellar": ("inactive", " s ago"),
+        "Attic": ("not heard yet", " s ago"),
     }.items():
         [row] = [row for row in rows if f">{name}<" in row]
         for word in words:
@@ -185,6 +190,35 @@ def test_what_is_kept_here_is_saved_without_asking_the_unit(staff: Client, unit:
     assert device.ports.get(number=1).role == "solar"
     assert not unit.requests
     assert not ConfigChange.objects.exists()
+
+
+def test_who_changed_what_of_a_port_is_in_the_audit_log(staff: Client) -> None:
+    device = make_device(ports=["Oven", "Hob"])
+    save(staff, device, **{"port1-role": "load", "port1-scale": "2.5", "port1-enabled": ""})
+    entry = AuditEntry.objects.get()
+    assert (entry.who_name, entry.action, entry.device) == ("ann", "change_port", device)
+    assert entry.before == {"CT2": {"role": "other", "scale": "1.00000", "enabled": True}}
+    assert entry.after == {"CT2": {"role": "load", "scale": "2.50000", "enabled": False}}
+    port = device.ports.get(number=2)
+    assert (port.role, port.scale, port.enabled) == ("load", Decimal("2.5"), False)
+
+
+@pytest.mark.parametrize(("scale", "shown"), [("1.00000", "1"), ("10.00000", "10"), ("0.12300", "0.123")])
+def test_a_scale_is_shown_in_short_and_is_no_edit_by_that(staff: Client, scale: str, shown: str) -> None:
+    device = make_device(ports=["Oven"])
+    device.ports.update(scale=scale)
+    assert str(filled_in(staff, device)["ports-0-scale"]) == shown
+    save(staff, device, **{"port0-role": "load"})
+    assert AuditEntry.objects.get().after == {"CT1": {"role": "load"}}
+
+
+@pytest.mark.parametrize("scale", ["", "0", "-1", "1.000001", "much"])
+def test_what_is_no_scale_is_refused_at_its_field(staff: Client, scale: str) -> None:
+    device = make_device(ports=["Oven"])
+    answer = save(staff, device, **{"port0-scale": scale, "port0-role": "load"})
+    [form] = answer.context["inline_admin_formsets"][0].formset.initial_forms
+    assert list(form.errors) == ["scale"]
+    assert device.ports.get().role == "other"
 
 
 def test_a_name_that_changed_while_the_page_was_open_is_not_changed_back(staff: Client, unit: SimulatedUnit) -> None:

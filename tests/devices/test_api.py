@@ -9,7 +9,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
 from devices import configuration
-from devices.models import ConfigChange, Device, Port
+from devices.models import AuditEntry, ConfigChange, Device, Port
 from tests.factories import ASSY, make_device
 from tests.people import logged_in, make_user, with_token
 
@@ -211,6 +211,14 @@ def test_what_is_ours_of_a_port_is_changed(device: Device, staff: APIClient, fie
     assert answer.json()[field] == value
     port.refresh_from_db()
     assert getattr(port, field) == value
+
+
+def test_who_changed_what_of_a_port_is_in_the_audit_log(device: Device, staff: APIClient) -> None:
+    patch(staff, device.ports.get(number=3), role="solar", scale="1.5", reversed=False)
+    entry = AuditEntry.objects.get()
+    assert (entry.who_name, entry.action, entry.device) == ("sam", "change_port", device)
+    assert entry.before == {"CT3": {"role": "other", "scale": "1.00000"}}
+    assert entry.after == {"CT3": {"role": "solar", "scale": "1.50000"}}
 
 
 def test_a_change_leaves_the_newest_answer_alone(device: Device, staff: APIClient) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
+from devices import port_past
 from devices.configuration import open_wishes
 from devices.ct6.errors import DestructiveValue
 from devices.models import AuditEntry, Device, Port, PortPast
@@ -70,8 +71,7 @@ def test_the_same_moment_again_puts_right_what_holds_from_then_on(port: Port) ->
 
 def test_a_change_without_a_moment_rewrites_the_time_since_the_last_one(port: Port) -> None:
     change(port, role="load")
-    Port.objects.filter(pk=port.pk).update(role="ev")
-    port.refresh_from_db()
+    assert port_past.change(port, role="ev", who=None)
     assert (as_it_was(port, NOON - 1).role, as_it_was(port, NOON).role) == ("other", "ev")
 
 
@@ -81,6 +81,28 @@ def test_who_changed_what_from_when_on_is_in_the_audit_log(device: Device, port:
     assert (entry.who_name, entry.device) == ("sam", device)
     assert entry.before == {"CT1": {"role": "other", "scale": "1.00000"}}
     assert entry.after == {"CT1": {"role": "load", "scale": "2.00000"}, "from": "2026-03-10T12:00+00:00"}
+
+
+def test_a_change_without_a_moment_is_in_the_audit_log_too(device: Device, port: Port) -> None:
+    assert port_past.change(port, scale=Decimal(2), enabled=False, reversed=False, who=make_user("sam"))
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.who_name, entry.device) == ("change_port", "sam", device)
+    assert entry.before == {"CT1": {"scale": "1.00000", "enabled": True}}
+    assert entry.after == {"CT1": {"scale": "2.00000", "enabled": False}}
+    assert (port.scale, port.enabled, port.has_past) == (Decimal(2), False, False)
+
+
+def test_what_is_so_already_is_no_change(port: Port) -> None:
+    assert not port_past.change(port, role="other", scale=Decimal("1.0"), enabled=True, who=None)
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("values", [{"role": "roof"}, {"scale": Decimal(0)}, {"scale": Decimal("Infinity")}])
+def test_a_change_without_a_moment_is_refused_as_well(port: Port, values: dict[str, Any]) -> None:
+    with pytest.raises(NotChanged):
+        port_past.change(port, enabled=False, who=None, **values)
+    port.refresh_from_db()
+    assert (port.enabled, AuditEntry.objects.count()) == (True, 0)
 
 
 # --- What is refused ----------------------------------------------------------------------------------------------
@@ -134,6 +156,15 @@ def test_the_last_change_can_be_taken_back(device: Device, port: Port) -> None:
     with pytest.raises(NotChanged, match="never changed"):
         take_back(port, who=None, now=NOW)
     assert AuditEntry.objects.filter(action="take_back", device=device).exists()
+
+
+def test_only_the_change_that_was_seen_is_taken_back(port: Port) -> None:
+    change(port, NOON - HOUR_MS, role="load")
+    change(port, role="ev")
+    with pytest.raises(NotChanged, match="its last change is the one from 2026-03-10T12:00"):
+        take_back(port, at_ms=NOON - HOUR_MS, who=None, now=NOW)
+    take_back(port, at_ms=NOON, who=None, now=NOW)
+    assert port.role == "load"
 
 
 # --- How it is read -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from devices.management.ct6 import calibrating, factory_configs, files, firmware, operating, settings
+from devices.management.ct6 import calibrating, factory_configs, files, firmware, operating, ports, settings
 from devices.management.ct6.call import Call
 
 Action = Callable[[Call], None]
@@ -17,6 +17,7 @@ _ACTIONS: Final[Mapping[str, Action]] = {
     "push": settings.push,
     "set": settings.set_settings,
     "undo": settings.undo,
+    "ports": ports.ports,
     "reboot": operating.reboot,
     "power-cycle": operating.power_cycle,
     "reset": operating.reset,

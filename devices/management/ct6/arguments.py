@@ -16,6 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add_looking(actions)
     _add_settings(actions)
+    _add_ports(actions)
     _add_restarting(actions)
     _add_upgrade(actions)
     _add_calibration(actions)
@@ -66,6 +67,24 @@ def _add_settings(actions: Any) -> None:
     )
     undo = _add(actions, "undo", "take a change of a setting back, and write that")
     undo.add_argument("id", type=int, metavar="ID", help="as config --history lists it")
+
+
+def _add_ports(actions: Any) -> None:
+    text = "what its ports are and were, and changing that; a name is wished, and written by the workers or with push"
+    ports = _add(actions, "ports", "what its ports are and were, and changing that", description=text)
+    add = ports.add_argument
+    add("port", nargs="?", metavar="PORT", help="3 or CT3; without one they are listed")
+    add(
+        "change",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="name=, role=, direction=normal|reversed, scale=; without --from also enabled=yes|no",
+    )
+    since = (
+        "from this hour on, with the past kept: 2026-03-10T12:00 (the unit's time zone) or with its offset; without "
+    )
+    add("--from", dest="since", metavar="TIME", help=f"{since}it, for all since the last such change")
+    add("--take-back", type=int, metavar="ID", help="undo a port's last change from a moment on, as listed")
 
 
 def _add_restarting(actions: Any) -> None:

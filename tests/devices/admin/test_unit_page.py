@@ -19,9 +19,9 @@ BUTTONS = {
     "operate": ["Upgrade", "Reboot", "Power cycle", "Reset to defaults"],
     "calibrate": ["Calibrate"],
     "files": ["Files"],
-    "adopt": ["Set up"],
+    "adopt": ["Set up", "Replace a broken unit"],
 }
-FOR_ALL = ["Factory configuration"]
+FOR_ALL = ["Factory configuration", "Ports over time"]
 
 
 @pytest.fixture(autouse=True)

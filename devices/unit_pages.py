@@ -1,14 +1,22 @@
-"""What pages of one unit share: who may open them, the frame around them, and the way from one to the next."""
+"""What pages of one unit share: their addresses and buttons, who may open them, the frame, and the way on from them.
 
-from collections.abc import Callable
+Apps above this one give units pages too: their AppConfig names them in `unit_pages` (see `given_by_apps`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
@@ -19,6 +27,49 @@ from devices.models import Device
 from devices.wording import translated
 
 _Arguments = ParamSpec("_Arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPage:
+    """A page of one unit; `view` takes the request and `device_id`, and checks the right itself (see `of_unit`).
+
+    It is `admin:devices_device_<name>`, at `<name>/` below the unit unless `route` says otherwise. With a title it has
+    a button, shown to those who have the right; without a right, to all who see the unit.
+    """
+
+    name: str
+    view: Callable[..., HttpResponse]
+    right: Right | None
+    title: str | Promise = ""
+    icon: str = ""
+    route: str = ""
+    is_dangerous: bool = False
+
+    def pattern(self) -> URLPattern:
+        route = f"<int:device_id>/{self.route or self.name + '/'}"
+        return path(route, admin.site.admin_view(self.view), name=f"devices_device_{self.name}")
+
+
+def buttons(pages: Iterable[UnitPage], device: Device, rights: Iterable[Right]) -> list[dict[str, Any]]:
+    """Those of the pages that somebody with these rights may open, for the unit's own page."""
+    allowed = set(rights)
+    return [
+        {
+            "title": page.title,
+            "icon": page.icon,
+            "link": reverse(f"admin:devices_device_{page.name}", args=[device.pk]),
+            "is_dangerous": page.is_dangerous,
+        }
+        for page in pages
+        if page.title and (page.right is None or page.right in allowed)
+    ]
+
+
+def given_by_apps() -> Iterator[UnitPage]:
+    """The pages that apps above this one give every unit: `unit_pages` of an AppConfig is the dotted name of them."""
+    for app in apps.get_app_configs():
+        if name := getattr(app, "unit_pages", ""):
+            yield from import_string(name)
 
 
 def of_unit(
@@ -52,11 +103,13 @@ def check(request: HttpRequest, right: Right, device: Device) -> None:
 def framed(
     request: HttpRequest, template: str, title: str, device: Device | None = None, **context: Any
 ) -> TemplateResponse:
-    """The page within the admin's frame; one of a unit with the way back to it."""
+    """The page within the admin's frame; one of a unit with the way back. Apps above name templates in full."""
     around = {**admin.site.each_context(request), "title": title}
     if device is not None:
         around |= {"opts": Device._meta, "original": device, "device": device}
-    return TemplateResponse(request, f"devices/admin/{template}", {**around, **context})
+    return TemplateResponse(
+        request, template if "/" in template else f"devices/admin/{template}", {**around, **context}
+    )
 
 
 def tell(request: HttpRequest, device: Device, pushed: Pushed) -> None:
