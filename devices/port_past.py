@@ -23,6 +23,7 @@ from devices.models import Device, Port, PortPast
 log = structlog.get_logger(__name__)
 
 HOUR_MS: Final = 3_600_000
+_FIRST_MS: Final = 366 * 24 * HOUR_MS  # 1971: before it clocks were never set
 SCALE_PLACES: Final = 5
 LEAST_SCALE: Final = Decimal(1).scaleb(-SCALE_PLACES)
 _MOST_SCALE: Final = Decimal("9999.99999")
@@ -217,6 +218,9 @@ def _refuse_moment(port: Port, at_ms: int, now: datetime) -> None:
     if at_ms != whole_hour(at_ms):
         template = gettext_noop("the moment has to be a whole hour of UTC. Nothing was changed.")
         raise NotChanged(_named(port), template)
+    if at_ms < _FIRST_MS:
+        template = gettext_noop("%(moment)s is long before the first unit. Nothing was changed.")
+        raise NotChanged(_named(port), template, {"moment": _iso(at_ms)})
     if at_ms > now.timestamp() * 1000:
         template = gettext_noop("%(moment)s is still to come; change it then. Nothing was changed.")
         raise NotChanged(_named(port), template, {"moment": _iso(at_ms)})

@@ -111,6 +111,7 @@ def test_a_change_without_a_moment_is_refused_as_well(port: Port, values: dict[s
     [
         (NOON + 1, {"role": "load"}, "whole hour of UTC"),
         (NOON + HOUR_MS, {"role": "load"}, "still to come"),
+        (-62_135_596_800_000, {"role": "load"}, "0001-01-01T00:00.* long before the first unit"),
         (NOON, {"role": "roof"}, "is no role"),
         (NOON, {"scale": Decimal(0)}, "from 0.00001"),
         (NOON, {"scale": Decimal(-1)}, "use 'reversed'"),
