@@ -57,11 +57,11 @@ def write_days(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, zon
     first, end = day_start(start_ms, zone), next_day_start(end_ms - 1, zone)
     forget(lines, lines.days, ids, first, end)
     for day in day_edges(first, end, zone):
-        pieces = _pieces_of_day(lines, day, next_day_start(day, zone))
+        pieces = pieces_of_day(lines, day, next_day_start(day, zone))
         _sum_up(lines, lines.days, ids, _Buckets(day, day + 1, str(day), pieces))
 
 
-def _pieces_of_day(lines: Lines, start_ms: int, end_ms: int) -> list[_Piece]:
+def pieces_of_day(lines: Lines, start_ms: int, end_ms: int) -> list[_Piece]:
     """The whole hours of a day, and minutes where its edges lie off the hour."""
     first_hour, end_hour = floor_hour(start_ms + HOUR_MS - 1), floor_hour(end_ms)
     pieces = [

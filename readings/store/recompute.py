@@ -111,7 +111,7 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _write_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> None:
-    rows = minute_rows(lines, _readings_touching(lines, ids, start_ms, end_ms, late_ms), start_ms, end_ms)
+    rows = minute_rows(lines, readings_touching(lines, ids, start_ms, end_ms, late_ms), start_ms, end_ms)
     forget(lines, lines.minutes, ids, start_ms, end_ms)
     columns = lines.rollup_columns
     insert = f"INSERT INTO {lines.minutes._meta.db_table} ({', '.join(columns)})"
@@ -119,7 +119,7 @@ def _write_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int,
         cursor.executemany(f"{insert} VALUES ({', '.join(['%s'] * len(columns))})", rows)
 
 
-def _readings_touching(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> list[ReadingRow]:
+def readings_touching(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> list[ReadingRow]:
     """The readings whose time or window touches [start_ms, end_ms).
 
     Windows of a line never overlap, so at most one reading of each line reaches back over the end. Nearly always it
