@@ -177,7 +177,6 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["devices.access.ReadOrConfigure"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["ct6site.rendering.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "ct6site.refusals.explain",
@@ -268,6 +267,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "devices.tasks.push_open_wishes",
         "schedule": 30.0,
         "options": {"expires": 29.0, "queue": "jobs"},
+    },
+    "audit rollups": {
+        "task": "readings.tasks.audit_rollups",
+        "schedule": crontab(hour="3", minute="10"),
+        "options": {"expires": 3600.0, "queue": "rollups"},
     },
     "back up changed factory configurations": {
         "task": "devices.tasks.back_up_factory_configs",
