@@ -28,7 +28,8 @@ def callback(*dependencies: Any, **options: Any) -> Callable[[F], F]:
     """Register a function of the server as a callback.
 
     Beside the values of its inputs and states it may take ``user`` and ``callback_context`` by name. Whatever it reads
-    from the browser is a claim: it asks ``state.shown_to`` for the device, which checks the user's rights.
+    from the browser is a claim: it asks ``state.shown_on_page`` for the device, which checks the
+    user's rights.
     """
     register: Callable[[F], F] = app.callback(*dependencies, **options)
     return register

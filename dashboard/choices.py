@@ -20,6 +20,7 @@ from dashboard.app import Element, aria
 from dashboard.date_field import DateField
 from dashboard.ranges import PRESETS, Preset, beside, local, period_of
 from dashboard.state import ONE_DAY, UNSAID, Shown, State
+from dashboard.typed_field import NumberField, TimeField
 from devices.models import Port
 from readings.quantities import (
     ACTIVE_POWER,
@@ -195,7 +196,7 @@ def _quantities() -> list[dict[str, Any]]:
 
 
 def _limit(name: str, label: str, placeholder: str) -> Element:
-    return dmc.NumberInput(
+    return NumberField(
         id={"control": name},
         value="",
         placeholder=placeholder,
@@ -236,7 +237,7 @@ def _field(name: str) -> Element:
                 className="ct6-date",
                 **aria(label=date_label),
             ),
-            dmc.TimeInput(
+            TimeField(
                 id={"control": f"{name}-time"},
                 className="ct6-time",
                 **aria(label=time_label),

@@ -128,21 +128,34 @@ class Both:
     before_cut: list[PortEnergy]
     now_name: str
     before_name: str
+    begins_ms: int | None  # where those of the period before begin, if that is after that moment and was read
 
     @classmethod
     def read(cls, ports: Sequence[Port], now: Period, bucket: StoredBucket, now_ms: int) -> "Both":
         before, until_ms = now.before(), now.full_until(bucket, now_ms)
         moment_ms = before.end_ms if until_ms == now.end_ms else same_moment(until_ms, now)
-        if now.is_cut_by(bucket):
-            before = Period(before.start_ms, moment_ms, before.zone)
-        here, there = read(ports, now, before, bucket, now_ms=now_ms)
+        until_moment = Period(before.start_ms, moment_ms, before.zone) if now.is_cut_by(bucket) else before
+        here, there = read(ports, now, until_moment, bucket, now_ms=now_ms)
+        before_cut = [energy for energy in there if energy.end_ms <= moment_ms]
+        begins_ms = None
+        if not any(map(_is_measured, before_cut)):
+            begins_ms = min((energy.start_ms for energy in there if _is_measured(energy)), default=None)
         return cls(
             now=here,
             now_cut=[energy for energy in here if energy.end_ms <= until_ms],
-            before_cut=[energy for energy in there if energy.end_ms <= moment_ms],
+            before_cut=before_cut,
             now_name=name_of(now, until_ms),
-            before_name=name_of(now.before(), moment_ms),
+            before_name=name_of(before, moment_ms),
+            begins_ms=begins_ms,
         )
+
+
+def _is_measured(energy: PortEnergy) -> bool:
+    return bool(energy.covered_ms or energy.recovered_ms)
+
+
+def name_of_moment(ms: int, zone: ZoneInfo) -> str:
+    return written(periods.to_datetime(ms, zone), MOMENT)
 
 
 def name_of(period: Period, until_ms: int | None = None) -> str:

@@ -17,7 +17,7 @@ from plotly.utils import PlotlyJSONEncoder
 from dashboard import choices, live, welcome
 from dashboard.app import Element, app, aria, callback
 from dashboard.state import State as PageState
-from dashboard.state import current_ms, ports_of, shown_of
+from dashboard.state import current_ms, in_order, ports_of, shown_of
 from devices.access import devices_for
 from devices.models import Device
 
@@ -96,7 +96,7 @@ class Frame(NamedTuple):
 
 def _frame(user: Any, search: str | None, now_ms: int) -> Frame:
     state = PageState.read(search)
-    known = list(devices_for(user).exclude(adoption=Device.Adoption.IGNORED))
+    known = list(in_order(devices_for(user).exclude(adoption=Device.Adoption.IGNORED)))
     devices = [device for device in known if device.adoption == Device.Adoption.ADOPTED]
     pending = [device for device in known if device.adoption == Device.Adoption.PENDING]
     notices = [welcome.pending_devices(pending, user)] if pending else []

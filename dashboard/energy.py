@@ -7,6 +7,7 @@ an hour asks for no other balance.
 
 from collections.abc import Sequence
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from dash import ClientsideFunction, Input, Output, State, dcc, html
@@ -23,7 +24,7 @@ from dashboard.export_links import links_of
 from dashboard.figures import Scheme, blank_figure
 from dashboard.flow import Use
 from dashboard.heatmap import heat_figure, heat_map_of
-from dashboard.state import Shown, current_ms, shown_to
+from dashboard.state import Shown, shown_on_page
 from devices.models import Port
 from readings import history, periods
 from readings.balance import balance_of, uses_of
@@ -195,7 +196,7 @@ def tell_balance(asked: Any, minute: int | None, search: str | None, user: Any, 
             notes.append(html.P(words, className="ct6-small"))
     coverage = energy_numbers.coverage_words(both.now, compare.name_of(now))
     figure = flow.flow_figure(streams, uses, _scheme(asked)) if streams else blank_figure()
-    return [*told, coverage], _comparison(lines, both), figure, notes, not streams
+    return [*told, coverage], _comparison(lines, both, shown.zone), figure, notes, not streams
 
 
 @callback(
@@ -229,9 +230,7 @@ def draw_heat(asked: Any, minute: int | None, search: str | None, user: Any, cal
 # --- What is asked -----------------------------------------------------------------------------------------------
 def _shown(user: Any, search: str | None, callback_context: Any = None) -> Shown:
     """What the address shows, where that is this view; a new minute alone changes nothing in what is over."""
-    shown = shown_to(user, search, current_ms())
-    if shown is None or shown.state.view != "energy":
-        raise PreventUpdate
+    shown = shown_on_page(user, search, "energy")
     if callback_context is not None and not shown.is_live and triggered_only_by(callback_context, "energy-minute.data"):
         raise PreventUpdate
     return shown
@@ -276,11 +275,16 @@ def _is_balanced(roles: dict[int, str], energies: Sequence[PortEnergy]) -> bool:
     return any(role in BALANCED for energy in energies for role, _part in energy.parts)
 
 
-def _comparison(lines: Sequence[energy_numbers.Compared], both: compare.Both) -> list[Element]:
+def _comparison(lines: Sequence[energy_numbers.Compared], both: compare.Both, zone: ZoneInfo) -> list[Element]:
     if not both.now_cut:
         return [html.P(_("Nothing of this range is complete yet."), className="ct6-small")]
     if energy_numbers.measured_share(both.before_cut) in (None, 0.0):
         words = _("There are no readings to compare with: %(period)s.") % {"period": both.before_name}
+        if both.begins_ms is not None:
+            words = _("There are no readings to compare with: %(period)s. They begin later, at %(moment)s.") % {
+                "period": both.before_name,
+                "moment": compare.name_of_moment(both.begins_ms, zone),
+            }
         return [html.P(words, className="ct6-small")]
     coverage = (
         energy_numbers.coverage_words(both.now_cut, both.now_name),

@@ -7,13 +7,11 @@ from dashboard.app import Element, app, aria
 
 _PLACES = ("plot", "bars")
 
-for _place in _PLACES:
-    app.clientside_callback(
-        ClientsideFunction("dashboard", "exportLinks"),
-        Output(f"export-csv-{_place}", "href"),
-        Output(f"export-excel-{_place}", "href"),
-        Input("url", "search"),
-    )
+app.clientside_callback(
+    ClientsideFunction("dashboard", "exportLinks"),
+    *[Output(f"export-{file}-{place}", "href") for place in _PLACES for file in ("csv", "excel")],
+    Input("url", "search"),
+)
 
 
 def links_of(place: str) -> Element:

@@ -5,13 +5,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dash import ClientsideFunction, Input, Output, State, html, no_update
-from dash.exceptions import PreventUpdate
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from dashboard.app import Element, app, callback
-from dashboard.state import Shown, current_ms, shown_to
+from dashboard.app import Element, app
+from dashboard.state import Shown
 from devices.models import Device
 from devices.querysets import silence_limit
 from readings import periods
@@ -40,30 +39,23 @@ app.clientside_callback(
 )
 
 
-@callback(
-    Output("seen", "data"),
-    Output("freshness", "children"),
-    Input("url", "search"),
-    Input("look", "data"),
-    State("seen", "data"),
-)
-def look(search: str | None, look: int | None, stamp: list[Any] | None, user: Any) -> Any:
-    """The stamp of what is stored: graph and table are drawn anew when it changes, and only then."""
-    shown = shown_to(user, search, current_ms())
-    if shown is None:
-        raise PreventUpdate
-    new_stamp = stamp_of(shown)
-    if new_stamp == stamp:
-        raise PreventUpdate
-    if isinstance(stamp, list) and stamp[:1] == new_stamp[:1]:
-        return new_stamp, no_update  # or screen readers would say it again
-    return new_stamp, freshness(shown)
+def noticed(shown: Shown, silent: str | None, before: Any) -> tuple[Any, Any]:
+    """The stamp of what is stored, and how fresh that is; ``no_update`` for what is as in the stamp before.
+
+    Graph and table are drawn anew when the stamp changes, and only then.
+    """
+    stamp = stamp_of(shown, silent)
+    if stamp == before:
+        return no_update, no_update
+    if isinstance(before, list) and before[:1] == stamp[:1]:
+        return stamp, no_update  # or screen readers would say it again
+    return stamp, freshness(shown, silent)
 
 
-def stamp_of(shown: Shown) -> list[Any]:
+def stamp_of(shown: Shown, silent: str | None) -> list[Any]:
     """First what tells how fresh the data is, then the range; then what changes with every new reading of a span that
     is not over yet, and once a minute, so that a gap grows too."""
-    fresh = [shown.device.pk, shown.device.timezone, silence(shown.device, shown.now_ms)]
+    fresh = [shown.device.pk, shown.device.timezone, silent]
     stamp: list[Any] = [fresh, shown.start_ms, shown.end_ms]
     if shown.is_live:
         stamp += [newest_reading_ms(shown.device), periods.floor_minute(shown.now_ms)]
@@ -90,10 +82,9 @@ def silence(device: Device, now_ms: int) -> str | None:
     return _("No data since %(when)s") % {"when": moment(data_ms, ZoneInfo(device.timezone), now_ms)}
 
 
-def freshness(shown: Shown) -> list[Element]:
+def freshness(shown: Shown, silent: str | None) -> list[Element]:
     """Which clocks the page goes by, and how fresh the device's data is, in words and colour."""
     zone = html.Span(shown.device.timezone, title=_("Times and days are those of this time zone."))
-    silent = silence(shown.device, shown.now_ms)
     look = "ct6-live" if silent is None else "ct6-silent"
     return [zone, html.Span(silent or _("Live"), className=f"ct6-pill {look}", role="status")]
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Input, Output, State, dcc, html
-from dash.exceptions import PreventUpdate
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
@@ -13,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from dashboard.app import Element, app, callback
 from dashboard.choices import address_of, one_of
 from dashboard.numbers import numbered
-from dashboard.state import UNSAID, Shown, current_ms, ports_of, shown_to
+from dashboard.state import UNSAID, Shown, ports_of, shown_on_page
 from devices.models import Port
 from readings import history, periods
 from readings.history import PeakDay, PeakOf
@@ -76,9 +75,7 @@ app.clientside_callback(
 
 @callback(Output("peak-told", "data"), Input("peak-asked", "data"), State("url", "search"))
 def find(asked: str | None, search: str | None, user: Any) -> Any:
-    shown = shown_to(user, search, current_ms())
-    if shown is None or shown.state.view != "power":
-        raise PreventUpdate
+    shown = shown_on_page(user, search, "power")
     return _answer(shown, ports_of(shown.device))
 
 

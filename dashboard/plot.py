@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from dash import ClientsideFunction, Input, Output, State, dcc, html
-from dash.exceptions import PreventUpdate
 from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext_lazy, pgettext
@@ -27,8 +26,9 @@ from dashboard.figures import (
 from dashboard.live import newest_reading_ms
 from dashboard.numbers import numbered
 from dashboard.pace import pace_ms
+from dashboard.plain import Plain
 from dashboard.port_names import labels_of
-from dashboard.state import Shown, current_ms, ports_of, shown_to
+from dashboard.state import Shown, ports_of, shown_on_page
 from dashboard.time_axis import Span
 from devices.models import Port
 from readings import history, periods
@@ -74,7 +74,7 @@ def drawing() -> Element:
     return html.Div(
         [
             html.Div([_graph(), html.Div(id="plot-note")], className="ct6-drawing"),
-            html.Div(id="plot-read", className="ct6-small ct6-read"),
+            Plain("plot-read", "ct6-small ct6-read"),
             dcc.Store(id="plot-drawn"),
             dcc.Store(id="plot-told"),
         ],
@@ -87,18 +87,15 @@ def drawing() -> Element:
 app.clientside_callback(
     ClientsideFunction("plot", "keepChoices"),
     Output("plot", "figure"),
+    Output("plot-read", "content"),
     Input("plot-drawn", "data"),
+    State("plot-told", "data"),
     prevent_initial_call=True,
 )
 
 
 # The stamp, but no oftener than the drawing on the page is worth reading anew.
 app.clientside_callback(ClientsideFunction("plot", "pace"), Output("plot-stamp", "data"), Input("stamp", "data"))
-
-
-app.clientside_callback(
-    ClientsideFunction("plot", "inOwnLocale"), Output("plot-read", "children"), Input("plot-told", "data")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +117,7 @@ class Plotted:
     State("room", "data"),
 )
 def draw(search: str | None, plot_stamp: Any, scheme: str | None, room: Any, user: Any) -> Any:
-    shown = shown_to(user, search, current_ms())
-    if shown is None or shown.state.view != "power":
-        raise PreventUpdate
+    shown = shown_on_page(user, search, "power")
     plotted = read(shown, points_for(room))
     figure = shared_times(plot_figure(shown, plotted, "dark" if scheme == "dark" else "light"))
     is_empty = not any(np.isfinite(line.values).any() for line in plotted.series.lines)

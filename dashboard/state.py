@@ -8,11 +8,15 @@ from typing import Any, Literal, Self, TypeVar, get_args
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
+from dash.exceptions import PreventUpdate
 from django.core.exceptions import PermissionDenied
+from django.db.models import Value
+from django.db.models.functions import Coalesce, Lower, NullIf
 
 from dashboard.ranges import PRESETS, Preset, instant, local, span_of
 from devices.access import devices_for
 from devices.models import Device, Port
+from devices.querysets import DeviceQuerySet
 from readings import periods
 from readings.history import PeakOf
 from readings.quantities import QUANTITIES, Quantity
@@ -220,7 +224,7 @@ def shown_to(user: Any, search: str | None, now_ms: int) -> Shown | None:
     Raises PermissionDenied for a device that they may not see, or that does not exist: the two look alike.
     """
     state = State.read(search)
-    devices = devices_for(user).adopted()
+    devices = in_order(devices_for(user).adopted())
     if state.device_id is None:
         device = devices.first()
         return None if device is None else shown_of(state, device, now_ms)
@@ -228,6 +232,26 @@ def shown_to(user: Any, search: str | None, now_ms: int) -> Shown | None:
     if device is None:
         raise PermissionDenied
     return shown_of(state, device, now_ms)
+
+
+def shown_on_page(user: Any, search: str | None, view: View | None = None) -> Shown:
+    """What the page shows to a user now, for its callbacks.
+
+    Raises PreventUpdate where a callback has nothing to say: the page shows another view, or no device. Why it
+    shows none is said by the frame alone (``controls.show``): to the browser each refusal would be an error.
+    """
+    try:
+        shown = shown_to(user, search, current_ms())
+    except PermissionDenied as error:
+        raise PreventUpdate from error
+    if shown is None or view not in (None, shown.state.view):
+        raise PreventUpdate
+    return shown
+
+
+def in_order(devices: DeviceQuerySet) -> DeviceQuerySet:
+    """In the order of their tabs: by what these say, a device's name or else its label."""
+    return devices.order_by(Lower(Coalesce(NullIf("name", Value("")), "assy")), "assy")
 
 
 def shown_of(state: State, device: Device, now_ms: int) -> Shown:

@@ -4,32 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import dash_mantine_components as dmc
-from dash import ClientsideFunction, Input, Output, dcc, html
-from dash.exceptions import PreventUpdate
+from dash import Input, Output, html
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from dashboard.app import Element, app, callback
+from dashboard.app import Element, aria, callback
 from dashboard.figures import colour_slot
 from dashboard.numbers import numbered, written
+from dashboard.plain import Plain
 from dashboard.port_names import labels_of
-from dashboard.state import current_ms, ports_of, shown_to
+from dashboard.state import ports_of, shown_on_page
 from devices.models import Port
 from readings import history
 from readings.history import PortEnergy
 from readings.quantities import ENERGY_PER_KWH
 
-# What is told goes by way of the browser, which writes the numbers in its own locale.
+_ON_THE_TOTAL = "energy-total-note"
 
 
 def table_place() -> Element:
-    return html.Div([html.Div(id="energy"), dcc.Store(id="energy-told")])
-
-
-app.clientside_callback(
-    ClientsideFunction("plot", "inOwnLocale"), Output("energy", "children"), Input("energy-told", "data")
-)
+    return Plain("energy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +46,18 @@ class Coverage:
     missing: float
 
 
-@callback(Output("energy-told", "data"), Input("url", "search"), Input("stamp", "data"))
+@callback(Output("energy", "content"), Input("url", "search"), Input("stamp", "data"))
 def tell(search: str | None, stamp: list[Any] | None, user: Any) -> Any:
-    shown = shown_to(user, search, current_ms())
-    if shown is None or shown.state.view != "power":
-        raise PreventUpdate
+    shown = shown_on_page(user, search, "power")
     if shown.is_backwards:
         return None
     ports = ports_of(shown.device)
     energies = history.energy(ports, shown.start_ms, shown.end_ms, "total", now_ms=shown.now_ms)
-    return [energy_table(rows_of(ports, energies)), coverage_line(coverage_of(energies))]
+    are_mixed = len({port.role for port in ports}) > 1
+    return [
+        energy_table(rows_of(ports, energies), explains_total=are_mixed),
+        coverage_line(coverage_of(energies), explains_total=are_mixed),
+    ]
 
 
 def rows_of(ports: Sequence[Port], energies: Sequence[PortEnergy]) -> list[Row]:
@@ -97,35 +93,34 @@ def kwh(value: float | None) -> str:
     return "–" if value is None else written(value, 2)
 
 
-def percent(value: float) -> str:
-    """One digit after the point; 100 and 0 only where that is exact, so that a short gap is not rounded away."""
-    return f"{written(*_rounded(value))} %"
-
-
 def _rounded(value: float) -> tuple[float, int]:
-    """A share in percent as it is told, and its digits after the point."""
+    """A share in percent as it is told, and its digits after the point: one, but none for 100 and 0. These are told
+    only where they are exact, so that a short gap is not rounded away."""
     return (value, 0) if value in (0.0, 100.0) else (min(max(value, 0.1), 99.9), 1)
 
 
-def energy_table(rows: Sequence[Row]) -> Element:
+def energy_table(rows: Sequence[Row], *, explains_total: bool = False) -> Element:
     names = (gettext("Port"), pgettext("energy", "Net"), pgettext("energy", "Import"), pgettext("energy", "Export"))
     head = html.Tr([html.Th(name, scope="col") for name in names])
-    return html.Table([html.Thead(head), html.Tbody([_row(row) for row in rows])], className="ct6-energy")
+    caption = html.Caption(gettext("Of the whole range, also while the plot is zoomed in."), className="ct6-small")
+    body = html.Tbody([_row(row, explains_total=explains_total) for row in rows])
+    return html.Table([caption, html.Thead(head), body], className="ct6-energy")
 
 
 def _kwh(value: float | None) -> dict[str, Any]:
     return {"children": kwh(None)} if value is None else numbered("{energy}", energy=(value, 2))
 
 
-def _row(row: Row) -> Element:
+def _row(row: Row, *, explains_total: bool) -> Element:
     swatch = []
     if row.colour_number is not None:
         swatch = [
             html.Span(className="ct6-swatch", style={"background": f"var(--ct6-port-{colour_slot(row.colour_number)})"})
         ]
+    explained = aria(describedby=_ON_THE_TOTAL) if explains_total and row.colour_number is None else {}
     return html.Tr(
         [
-            html.Th([*swatch, row.name], scope="row"),
+            html.Th([*swatch, row.name], scope="row", **explained),
             html.Td(**_kwh(row.net_kwh)),
             html.Td(**_kwh(row.import_kwh), className="ct6-import"),
             html.Td(**_kwh(row.export_kwh), className="ct6-export"),
@@ -134,19 +129,25 @@ def _row(row: Row) -> Element:
     )
 
 
-def coverage_line(coverage: Coverage | None) -> Element:
-    explained = html.P(gettext("Net is import minus export."), className="ct6-small")
+def coverage_line(coverage: Coverage | None, *, explains_total: bool = False) -> Element:
+    explained = [html.P(gettext("Net is import minus export."), className="ct6-small")]
+    if explains_total:
+        words = gettext(
+            "The total adds up all ports, whatever their roles: energy that two of them measured is in it twice. "
+            "The energy view has the balance."
+        )
+        explained.append(html.P(words, id=_ON_THE_TOTAL, className="ct6-small"))
     if coverage is None:
-        return explained
+        return html.Div(explained)
     bar = [
-        dmc.ProgressSection(value=coverage.measured, color="ct6"),
-        dmc.ProgressSection(value=coverage.recovered, color="yellow"),
+        html.Div(className=f"ct6-{kind}", style={"width": f"{share:.3f}%"})
+        for kind, share in (("covered", coverage.measured), ("recovered", coverage.recovered))
     ]
     return html.Div(
         [
-            dmc.ProgressRoot(bar, size="sm", className="ct6-coverage"),
+            html.Div(bar, className="ct6-coverage", **aria(hidden="true")),
             html.P(**_covered(coverage), className="ct6-measured"),
-            explained,
+            *explained,
         ]
     )
 

@@ -7,7 +7,7 @@ into the texts alone (static/dashboard/tiles.js), so that the page stays as it i
 from collections.abc import Sequence
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Input, Output, State, html, no_update
 from dash.exceptions import PreventUpdate
 from django.db.models import prefetch_related_objects
 from django.utils.formats import date_format
@@ -16,8 +16,9 @@ from django.utils.translation import pgettext, pgettext_lazy
 
 from dashboard.app import Element, app, aria, callback
 from dashboard.figures import colour_slot
-from dashboard.live import silence
-from dashboard.state import Shown, current_ms, ports_of, shown_to
+from dashboard.live import noticed, silence
+from dashboard.plain import Tiles, named
+from dashboard.state import Shown, ports_of, shown_on_page
 from devices.models import Port
 from readings import history, periods
 from readings.latest import Latest, latest
@@ -32,75 +33,45 @@ _WORDS = {
 
 
 def strip() -> Element:
-    return html.Section(
-        [
-            html.Div(id="tiles"),
-            html.Div(
-                [
-                    html.Div(id="tiles-figures", className="ct6-figures"),
-                    html.Span(id="tiles-fresh", className="ct6-fresh"),
-                ],
-                className="ct6-unit-line",
-            ),
-            dcc.Store(id="tiles-now"),
-        ],
-        className="ct6-now",
-        **aria(label=_("Right now")),
-    )
+    return html.Section([Tiles("tiles")], className="ct6-now", **aria(label=_("Right now")))
 
 
-app.clientside_callback(
-    ClientsideFunction("tiles", "write"),
-    Output({"port": ALL, "says": "power"}, "children"),
-    Output({"port": ALL, "says": "direction"}, "children"),
-    Output({"port": ALL, "says": "direction"}, "className"),
-    Output({"port": ALL, "says": "import"}, "children"),
-    Output({"port": ALL, "says": "export"}, "children"),
-    Output({"figure": ALL}, "children"),
-    Output("tiles-fresh", "children"),
-    Input("tiles-now", "data"),
-    State({"port": ALL, "says": "power"}, "id"),
-    State({"figure": ALL}, "id"),
-)
-
-app.clientside_callback(
-    ClientsideFunction("tiles", "isolate"),
-    Output({"tile": ALL}, "aria-pressed"),
-    Input({"tile": ALL}, "n_clicks"),
-    Input("tiles-now", "data"),
-    Input("url", "search"),
-    State({"tile": ALL}, "id"),
-    prevent_initial_call=True,
-)
+app.clientside_callback(ClientsideFunction("tiles", "follow"), Output("tiles", "search"), Input("url", "search"))
 
 
 @callback(
-    Output("tiles", "children"),
-    Output("tiles-figures", "children"),
-    Output("tiles-now", "data"),
+    Output("seen", "data"),
+    Output("freshness", "children"),
+    Output("tiles", "frame"),
+    Output("tiles", "now"),
     Input("url", "search"),
     Input("look", "data"),
-    State("tiles-now", "data"),
+    State("seen", "data"),
+    State("tiles", "now"),
 )
-def tell(search: str | None, look: int | None, before: dict[str, Any] | None, user: Any) -> Any:
-    """What the tiles say; the tiles themselves only where they are others than those on the page."""
-    shown = shown_to(user, search, current_ms())
-    if shown is None:
-        raise PreventUpdate
+def look(search: str | None, look: int | None, stamp: Any, before: Any, user: Any) -> Any:
+    """What is new: whether there are new readings, and what the tiles say; the tiles themselves only where they are
+    others than those on the page. All in one answer, as a page asks for it every two seconds."""
+    shown = shown_on_page(user, search)
     prefetch_related_objects([shown.device], "ports")
     ports = ports_of(shown.device)
-    now = {"frame": _frame_of(shown, ports), **said_of(shown, ports)}
-    if now == before:
+    silent = silence(shown.device, shown.now_ms)
+    now = {"frame": _frame_of(shown, ports), **said_of(shown, ports, is_silent=silent is not None)}
+    is_framed = isinstance(before, dict) and before.get("frame") == now["frame"]
+    answer = [
+        *noticed(shown, silent, stamp),
+        no_update if is_framed else [tiles_of(ports), unit_line()],
+        no_update if now == before else now,
+    ]
+    if all(part is no_update for part in answer):
         raise PreventUpdate
-    if isinstance(before, dict) and before.get("frame") == now["frame"]:
-        return no_update, no_update, now
-    return tiles_of(ports), figures_line(), now
+    return answer
 
 
-def said_of(shown: Shown, ports: Sequence[Port]) -> dict[str, Any]:
+def said_of(shown: Shown, ports: Sequence[Port], *, is_silent: bool) -> dict[str, Any]:
     """What every tile says, by port id, and the figures of the device; of a silent one only today's energy, since when
     it is silent is said beside (``live.freshness``)."""
-    newest = latest(shown.device) if silence(shown.device, shown.now_ms) is None else None
+    newest = None if is_silent else latest(shown.device)
     today = _today_kwh(shown, ports)
     said = {str(port.pk): {**_power_of(port, newest), **today[port.pk]} for port in ports}
     if newest is None:
@@ -168,11 +139,10 @@ def _tile(port: Port) -> Element:
                 className="ct6-tile-today",
             ),
         ],
-        id={"tile": port.pk},
         className="ct6-tile",
         title=_("Show this port alone in the plot, or all again"),
         type="button",
-        **aria(pressed="false"),
+        **named(tile=port.pk),
     )  # fmt: skip
 
 
@@ -183,19 +153,20 @@ def _today(port: Port, direction: str, title: str) -> Element:
 
 
 def _says(port: Port, what: str, look: str) -> Element:
-    return html.Span(id={"port": port.pk, "says": what}, className=look)
+    return html.Span(className=look, **named(port=port.pk, says=what))
 
 
-def figures_line() -> list[Element]:
-    """The places of what is measured once per device, with their units."""
-    return [_figure(quantity) for quantity in DEVICE_QUANTITIES]
+def unit_line() -> Element:
+    """The places of what is measured once per device, with their units, and of when that was."""
+    figures = html.Div([_figure(quantity) for quantity in DEVICE_QUANTITIES], className="ct6-figures")
+    return html.Div([figures, html.Span(className="ct6-fresh", **named(says="fresh"))], className="ct6-unit-line")
 
 
 def _figure(quantity: Quantity) -> Element:
     return html.Span(
         [
             html.Span(_(quantity.label), className="ct6-for-readers"),
-            html.Span(id={"figure": quantity.name}),
+            html.Span(**named(figure=quantity.name)),
             f" {quantity.unit}",
         ],
         title=_(quantity.label),

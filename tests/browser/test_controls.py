@@ -82,6 +82,7 @@ def traces(page: Page) -> dict[str, dict[str, Any]]:
 
 def wait_for_drawing(page: Page, words_of_reading: str) -> None:
     expect(page.locator("#plot-read")).to_contain_text(words_of_reading)
+    expect(page.locator("#plot .legendtext").first).to_be_visible()  # a first one takes a moment longer than its words
 
 
 def grid_of(page: Page, device: Device) -> dict[str, Any]:
@@ -211,6 +212,58 @@ def test_start_and_stop_can_be_typed_and_a_start_after_the_stop_loses_nothing(op
     expect(opened.locator(".ct6-energy tbody tr").nth(0)).to_have_text("Grid1.501.500.00")
 
 
+def test_an_answer_between_two_keys_takes_nothing_away_of_what_is_typed(opened: Page) -> None:
+    """Here of another field: the server tells all of them what they say, also the one that is not whole yet."""
+    lowest_value = opened.get_by_label("Lowest value on the axis")
+    lowest_value.press_sequentially("-")
+    told_anew(opened, "ymax", "7")
+    expect(opened.get_by_label("Highest value on the axis")).to_have_value("7")
+    expect(lowest_value).to_have_value("-")
+    lowest_value.press_sequentially("3")
+    told_anew(opened, "ymax", "8")
+    lowest_value.press_sequentially(".5")
+    wait_for(opened, "ymin", "-3.5")
+    expect(lowest_value).to_have_value("-3.5")
+
+    start = opened.get_by_label("Time of the start")
+    start.focus()
+    opened.keyboard.press("Backspace")  # no hour, so that it is no time
+    opened.keyboard.press("ArrowRight")
+    opened.keyboard.type("45")
+    told_anew(opened, "ymax", "9")
+    for _ in range(3):
+        opened.keyboard.press("ArrowLeft")  # to the hour, also where AM and PM stand behind
+    opened.keyboard.type("09")
+    wait_for(opened, "start", f"{DAY}T09:45")
+    expect(start).to_have_value("09:45")
+
+
+def test_what_is_not_whole_when_a_field_is_left_is_taken_back(opened: Page) -> None:
+    lowest_value, start = opened.get_by_label("Lowest value on the axis"), opened.get_by_label("Time of the start")
+    lowest_value.press_sequentially("-")
+    start.focus()
+    expect(lowest_value).to_have_value("")
+    opened.keyboard.press("Backspace")
+    expect(start).to_have_value("")
+    lowest_value.focus()
+    expect(start).to_have_value("00:00")
+    assert words(opened) == {"day": DAY}
+
+
+def told_anew(page: Page, name: str, value: str) -> None:
+    """The address changes by another hand, and all of its answer has come."""
+    with page.expect_response(lambda response: "tabs.children" in (response.request.post_data or "")):
+        page.evaluate(
+            """([name, value]) => {
+                const words = new URLSearchParams(location.search);
+                words.set(name, value);
+                window.dash_clientside.set_props("url", { search: "?" + words });
+            }""",
+            [name, value],
+        )
+    page.wait_for_load_state("networkidle")
+
+
 def type_date(page: Page, text: str) -> Locator:
     """As people do: over what stands there, key by key, and on to the next field."""
     field = page.locator(".ct6-date input").first
@@ -336,6 +389,33 @@ def test_the_legend_shows_hides_and_isolates_and_that_survives_new_data(opened: 
         "() => document.querySelector('#plot .js-plotly-plot').data.some((trace) => trace.visible === 'legendonly')"
     )
     assert set(shown()) == {grid}
+
+
+def test_the_legend_by_keyboard(opened: Page) -> None:
+    """Enter and the space bar show and hide a line, Shift+Enter shows it alone; the focus stays where it is."""
+    grid, solar = (opened.locator("#plot").get_by_role("button", name=name, exact=True) for name in ("Grid", "Solar"))
+    expect(grid).to_have_attribute("aria-pressed", "true")
+    opened.locator("#plot .modebar-btn").last.focus()
+    grid.focus()
+    opened.keyboard.press("Tab")
+    expect(solar).to_be_focused()
+    opened.keyboard.press("Enter")
+    wait_for(opened, "hidden", "2")
+    expect(solar).to_have_attribute("aria-pressed", "false")
+    expect(solar).to_be_focused()
+    opened.keyboard.press(" ")
+    wait_for(opened, "hidden", None)
+    expect(solar).to_have_attribute("aria-pressed", "true")
+    opened.keyboard.press("Shift+Enter")
+    wait_for(opened, "hidden", "1")
+    expect(grid).to_have_attribute("aria-pressed", "false")
+    choose(opened, "Day")
+    wait_for_drawing(opened, "of a day")
+    expect(grid).to_have_attribute("aria-pressed", "false")
+    solar.focus()
+    opened.keyboard.press("Shift+Enter")
+    wait_for(opened, "hidden", None)
+    expect(grid).to_have_attribute("aria-pressed", "true")
 
 
 def test_the_peak_day(opened: Page, meter: Device, live_server: LiveServer) -> None:

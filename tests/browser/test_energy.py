@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from devices.models import Device
 from readings import history
-from readings.periods import HOUR_MS, MINUTE_MS, parse_time
+from readings.periods import HOUR_MS, MINUTE_MS, parse_time, to_ms
 from tests.browser.conftest import PATIENCE_MS
 from tests.factories import make_device
 from tests.people import PASSWORD, make_user
@@ -155,3 +155,34 @@ def test_words_and_numbers_follow_the_browser(page: Page, live_server: LiveServe
     page.get_by_role("button", name="English").click()
     expect(page).to_have_url(f"{live_server.url}/?view=energy&day=2026-10-24")
     expect(page.get_by_role("region", name="Balance")).to_contain_text("From the grid24,00 kWh", timeout=PATIENCE_MS)
+
+
+def test_the_balance_says_what_the_table_said_a_moment_ago(page: Page, live_server: LiveServer, home: Device) -> None:
+    """Both count on while the range goes on, the balance once a minute: but whoever comes from the table sees its
+    numbers."""
+    now_ms = to_ms(datetime.now(UTC))
+    store(home, steady(now_ms - 2 * HOUR_MS, now_ms - HOUR_MS, MINUTE_MS, -6 * KW, 0, 0))
+    log_in(page, live_server, "range=week")
+    balance, total = page.get_by_role("region", name="Balance"), page.locator("#energy tbody tr").first
+    expect(balance).to_contain_text("From the grid6.00 kWh", timeout=PATIENCE_MS)
+    page.get_by_text("Plot", exact=True).first.click()
+    expect(total).to_have_text("Grid6.006.000.00", timeout=PATIENCE_MS)
+    store(home, steady(now_ms - HOUR_MS, now_ms - HOUR_MS // 2, MINUTE_MS, -6 * KW, 0, 0))
+    expect(total).to_have_text("Grid9.009.000.00", timeout=PATIENCE_MS)
+    page.get_by_text("Energy", exact=True).first.click()
+    expect(balance).to_contain_text("From the grid9.00 kWh", timeout=2_500)
+
+
+def test_the_legend_of_the_bars_is_reached_by_keyboard(page: Page, live_server: LiveServer, home: Device) -> None:
+    log_in(page, live_server, "day=2026-10-25&bars=all")
+    solar = page.locator("#energy-bars").get_by_role("button", name="Solar")
+    expect(solar).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
+    solar.focus()
+    page.keyboard.press("Enter")
+    expect(solar).to_have_attribute("aria-pressed", "false")
+    expect(solar).to_be_focused()
+    assert values_of(page, "Grid")
+    hidden = (
+        "() => document.querySelector('#energy-bars .js-plotly-plot').data.filter((t) => t.visible !== true).length"
+    )
+    assert page.evaluate(hidden) == 2, "import and export of one port go together"

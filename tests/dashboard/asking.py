@@ -19,13 +19,17 @@ class Question:
     states: tuple[str, ...] = ()
 
 
-LOOK = Question(("seen.data", "freshness.children"), ("url.search", "look.data"), ("seen.data",))
+LOOK = Question(
+    ("seen.data", "freshness.children", "tiles.frame", "tiles.now"),
+    ("url.search", "look.data"),
+    ("seen.data", "tiles.now"),
+)
 DRAW = Question(
     ("plot-drawn.data", "plot-note.children", "plot-told.data"),
     ("url.search", "plot-stamp.data", "scheme.data"),
     ("room.data",),
 )
-TELL = Question(("energy-told.data",), ("url.search", "stamp.data"))
+TELL = Question(("energy.content",), ("url.search", "stamp.data"))
 PEAK = Question(("peak-told.data",), ("peak-asked.data",), ("url.search",))
 SHOW = Question(
     (

@@ -104,6 +104,14 @@ class TestDevicesOfOthers:
         assert response.status_code in (200, 204, 403)
         assert told_of_the_attic(response) == []
 
+    @every_follower
+    def test_a_refusal_is_no_error_in_the_browser(self, callback: Callback, anna: Client, attic: Device) -> None:
+        """The frame alone says it; of five refused parts the browser would tell five errors."""
+        for view in ("power", "energy"):
+            response = callback.asked(anna, f"?device={attic.pk}&view={view}")
+            is_frame = callback.output.startswith("..tabs.children")
+            assert response.status_code == (200 if is_frame else 204)
+
     def test_tabs_name_the_granted_devices_alone(self, anna: Client, attic: Device) -> None:
         assert texts(answer(anna, SHOW)["tabs.children"]) == "Cellar"
 

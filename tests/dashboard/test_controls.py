@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from ct6site.models import User
+from dashboard.state import shown_on_page
+from devices.models import Device
 from tests.dashboard.asking import SHOW, answer, ask, find, texts
 from tests.factories import make_device
 from tests.people import logged_in, make_user
@@ -54,6 +57,16 @@ class TestTabs:
     def test_a_device_without_a_name_goes_by_its_label(self, staff: Client) -> None:
         make_device("ASY0398_V003.300_SN00001801", name="")
         assert texts(answer(staff, SHOW)["tabs.children"]) == "ASY0398_V003.300_SN00001801"
+
+    def test_they_stand_in_the_order_of_what_they_say(self, staff: Client) -> None:
+        """A device without a name by its label, and the first tab is the one that is chosen."""
+        make_device("B2", name="attic")
+        make_device("C3", name="")
+        make_device("A1", name="Workshop")
+        shown = answer(staff, SHOW)
+        assert texts(shown["tabs.children"]) == "attic C3 Workshop"
+        assert told(staff)["device"] == {"value": str(Device.objects.get(assy="B2").pk)}
+        assert shown_on_page(User.objects.get(is_staff=True), "").device.assy == "B2"
 
     def test_a_simulated_one_is_marked(self, staff: Client) -> None:
         make_device(name="Attic", demo=True)

@@ -24,7 +24,7 @@ def shown(device: Device, now_ms: int = NOW, day: str = "2026-11-22") -> Shown:
 
 
 def stamp(device: Device, now_ms: int = NOW, day: str = "2026-11-22") -> list[Any]:
-    return stamp_of(shown(device, now_ms, day))
+    return stamp_of(shown(device, now_ms, day), silence(device, now_ms))
 
 
 def answered(at_ms: int, **fields: object) -> Device:
@@ -35,7 +35,7 @@ def answered(at_ms: int, **fields: object) -> Device:
 
 def said(device: Device, now_ms: int = NOW) -> str:
     """The sentence on how fresh the data is, as it comes to the browser."""
-    return texts([part.to_plotly_json() for part in freshness(shown(device, now_ms))])
+    return texts([part.to_plotly_json() for part in freshness(shown(device, now_ms), silence(device, now_ms))])
 
 
 def tab(device: Device, now_ms: int = NOW) -> str:

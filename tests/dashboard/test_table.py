@@ -1,14 +1,17 @@
 """The kWh table and the coverage beneath it."""
 
 import pytest
+from django.test import Client
 
-from dashboard.table import Coverage, coverage_of, kwh, percent, rows_of
+from dashboard.table import Coverage, coverage_line, coverage_of, kwh, rows_of
 from devices.models import Port
 from readings import history
 from readings.history import PortEnergy
 from readings.periods import HOUR_MS, MINUTE_MS, parse_time
 from readings.quantities import ENERGY_PER_KWH
+from tests.dashboard.asking import TELL, answer, find, texts
 from tests.factories import make_device, store_reading
+from tests.people import logged_in, make_user
 
 MIDNIGHT = parse_time("2026-11-21T00:00:00Z")
 NEXT_MIDNIGHT = MIDNIGHT + 24 * HOUR_MS
@@ -57,10 +60,48 @@ def test_kwh_have_two_digits(value: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(100.0, "100 %"), (99.99, "99.9 %"), (98.66, "98.7 %"), (0.001, "0.1 %"), (0.0, "0 %")]
+    ("measured", "text"),
+    [
+        (100.0, "100 % measured"),
+        (99.99, "99.9 % measured, 0.1 % missing"),
+        (98.66, "98.7 % measured, 1.3 % missing"),
+        (0.001, "0.1 % measured, 99.9 % missing"),
+        (0.0, "0 % measured, 100 % missing"),
+    ],
 )
-def test_a_short_gap_is_not_rounded_away(value: float, text: str) -> None:
-    assert percent(value) == text
+def test_a_short_gap_is_not_rounded_away(measured: float, text: str) -> None:
+    line = coverage_line(Coverage(measured, 0.0, 100.0 - measured)).to_plotly_json()
+    assert text in [child.children for child in line["props"]["children"]]
+
+
+@pytest.mark.django_db
+class TestTold:
+    """What comes to the browser."""
+
+    @pytest.fixture
+    def staff(self) -> Client:
+        return logged_in(make_user(staff=True))
+
+    def test_the_table_says_that_it_is_of_the_whole_range(self, staff: Client) -> None:
+        make_device(ports=["Grid"])
+        for search in ("", "?day=2026-11-21&zoom=1795219200000_1795222800000"):
+            table = answer(staff, TELL, search)["energy.content"][0]
+            (caption,) = [part for part in table["props"]["children"] if part["type"] == "Caption"]
+            assert texts(caption) == "Of the whole range, also while the plot is zoomed in."
+
+    def test_a_total_of_ports_in_different_roles_is_explained_to_screen_readers_too(self, staff: Client) -> None:
+        device = make_device(ports=["Grid", "Solar"])
+        assert find(answer(staff, TELL)["energy.content"], id="energy-total-note") == []
+        device.ports.filter(number=1).update(role="grid")
+        told = answer(staff, TELL)["energy.content"]
+        (note,) = find(told, id="energy-total-note")
+        assert "adds up all ports, whatever their roles" in note["children"]
+        (head,) = find(told, **{"aria-describedby": "energy-total-note"})
+        assert texts(head["children"]) == "Total"
+
+    def test_it_speaks_german_to_those_who_ask_for_it(self, staff: Client) -> None:
+        make_device(ports=["Grid"])
+        assert "Für den ganzen Zeitraum" in texts(answer(staff, TELL, language="de")["energy.content"])
 
 
 def test_coverage_is_over_all_ports() -> None:

@@ -11,9 +11,9 @@
       return isSeen && ticks ? ticks : window.dash_clientside.no_update;
     },
 
-    // The files hold what the page shows. Their addresses lie beside the page's own.
+    // The files hold what the page shows, in both of its places. Their addresses lie beside the page's own.
     exportLinks: function (search) {
-      return ["export.csv", "export.xlsx"].map((file) => file + (search || ""));
+      return ["export.csv", "export.xlsx", "export.csv", "export.xlsx"].map((file) => file + (search || ""));
     },
 
     colourScheme: function () {

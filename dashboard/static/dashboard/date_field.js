@@ -94,6 +94,6 @@
     }));
   }
 
-  window.ct6_components = { DateField: DateField };
+  window.ct6_components = Object.assign(window.ct6_components || {}, { DateField: DateField });
   window.ct6Dates = { isPossible: isPossible, read: read };
 })();

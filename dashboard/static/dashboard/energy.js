@@ -7,6 +7,8 @@
   const RANGE = ["device", "range", "day", "start", "stop"];
   const PARTS = [["bucket", "bars"], [], ["heat"]].map((own) => RANGE.concat(own)); // bars, balance, heat map
 
+  let isSeen = false;
+
   function isLookedAt(search) {
     return new URLSearchParams(search || "").get("view") === "energy";
   }
@@ -34,10 +36,14 @@
   }
 
   window.dash_clientside.energy = {
-    // The minute that it is, when it is another one than before and somebody looks at this view.
+    // When to read anew: every minute while somebody looks at this view, and as soon as somebody does, since the other
+    // view has told newer numbers.
     minute: function (search, look, before) {
-      const now = Math.floor(Date.now() / 60000);
-      return now === before || !isLookedAt(search) ? window.dash_clientside.no_update : now;
+      const wasSeen = isSeen;
+      isSeen = isLookedAt(search);
+      const now = Date.now();
+      const isOver = Math.floor(now / 60000) !== Math.floor((before || 0) / 60000);
+      return isSeen && (isOver || !wasSeen) ? now : window.dash_clientside.no_update;
     },
 
     // What each part asks now, where that is another question than before.
@@ -53,6 +59,7 @@
 
     // New bars, with the same ones left out as before, where both are of the same ports.
     bars: function (drawn) {
+      window.ct6Legend.reach("energy-bars");
       const figure = named(drawn);
       const graph = document.querySelector("#energy-bars .js-plotly-plot");
       const legend = (graph && graph.layout && graph.layout.legend) || {};

@@ -181,40 +181,6 @@
   }
 
   // --- Numbers in the browser's own locale -----------------------------------------------------------------------
-  const formats = {};
-
-  function told(value, digits) {
-    formats[digits] = formats[digits] || new Intl.NumberFormat(undefined, {
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-      signDisplay: "negative",
-    });
-    return formats[digits].format(value).replace("-", "−");
-  }
-
-  function sentenceOf(props) {
-    return props["data-numbers"].reduce(
-      (sentence, number) => sentence.replace("{" + number[0] + "}", told(number[1], number[2])), props["data-sentence"]);
-  }
-
-  function localised(element) {
-    if (Array.isArray(element)) {
-      return element.map(localised);
-    }
-    if (!element || !element.props) {
-      return element;
-    }
-    const props = Object.assign({}, element.props);
-    if (props["data-sentence"]) {
-      props.children = sentenceOf(props);
-      delete props["data-sentence"];
-      delete props["data-numbers"];
-    } else {
-      props.children = localised(props.children);
-    }
-    return Object.assign({}, element, { props: props });
-  }
-
   function separators() {
     const parts = new Intl.NumberFormat(undefined, { useGrouping: true }).formatToParts(1234567.8);
     const sign = (type, standard) => (parts.find((part) => part.type === type) || { value: standard }).value;
@@ -338,9 +304,11 @@
       return stamp;
     },
 
-    // A new figure, zoomed as the one on the page where both show the same, without the ports that the address leaves out.
-    keepChoices: function (figure) {
+    // A new figure, zoomed as the one on the page where both show the same, without the ports that the address leaves
+    // out; and beside it what is told of it.
+    keepChoices: function (figure, told) {
       hearLegend();
+      window.ct6Legend.reach("plot");
       drawn.at = Date.now();
       drawn.pace = figure.layout.meta.pace;
       const graph = plot();
@@ -360,10 +328,10 @@
         const x = typeof trace.x === "number" ? { x: figure.times[trace.x] } : {};
         return Object.assign({}, trace, x, { visible: hidden.includes(portOf(trace)) ? "legendonly" : true });
       });
-      return { data: data, layout: layout };
+      return [{ data: data, layout: layout }, told];
     },
 
     // Elements of the server, their numbers written as the browser's user writes them.
-    inOwnLocale: localised,
+    inOwnLocale: window.ct6Plain.inOwnLocale,
   };
 })();

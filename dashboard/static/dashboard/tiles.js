@@ -55,37 +55,44 @@
     });
   }
 
-  function clicked(context) {
-    const trigger = context.triggered.find((each) => each.value && each.prop_id.endsWith(".n_clicks"));
-    return trigger ? JSON.parse(trigger.prop_id.slice(0, -".n_clicks".length)).tile : null;
+  function isolate(port, now) {
+    const isAll = isAlone(port, now);
+    window.dash_clientside.plot.hidePorts(isAll ? [] : others(port, now));
+    redraw(port, isAll);
   }
+
+  // --- What stands in the places of the tiles, by what they say ----------------------------------------------------
+  const SAYS = {
+    power: (port) => ({ children: kilowatts(port.power_w) }),
+    direction: (port) => ({ children: port.word || "", className: "ct6-way ct6-" + (port.direction || "none") }),
+    import: (port) => ({ children: told(port.import_kwh, 2) }),
+    export: (port) => ({ children: told(port.export_kwh, 2) }),
+  };
+
+  function Tiles(props) {
+    const now = props.now || { ports: {}, figures: {}, fresh: "" };
+    function tell(own) {
+      const [port, says, figure, tile] = ["port", "says", "figure", "tile"].map((name) => own["data-" + name]);
+      if (tile !== undefined) {
+        return { "aria-pressed": String(isAlone(tile, now)), onClick: () => isolate(tile, now) };
+      }
+      if (figure !== undefined) {
+        return { children: told(now.figures[figure], FIGURE_DECIMALS[figure]) };
+      }
+      if (says === "fresh") {
+        return { children: now.fresh };
+      }
+      return says ? SAYS[says](now.ports[port] || {}) : {};
+    }
+    return window.React.createElement("div", { id: props.id }, window.ct6Plain.draw(props.frame, tell));
+  }
+
+  window.ct6_components = Object.assign(window.ct6_components || {}, { Tiles: Tiles });
 
   // --- Callbacks -----------------------------------------------------------------------------------------------
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.tiles = {
-    write: function (now, ids, figureIds) {
-      const said = now || { ports: {}, figures: {} };
-      const ports = ids.map((id) => said.ports[id.port] || {});
-      const figures = figureIds.map((id) => told(said.figures[id.figure], FIGURE_DECIMALS[id.figure]));
-      return [
-        ports.map((port) => kilowatts(port.power_w)),
-        ports.map((port) => port.word || ""),
-        ports.map((port) => "ct6-way ct6-" + (port.direction || "none")),
-        ports.map((port) => told(port.import_kwh, 2)),
-        ports.map((port) => told(port.export_kwh, 2)),
-        figures,
-        said.fresh || "",
-      ];
-    },
-
-    isolate: function (clicks, now, search, ids) {
-      const port = clicked(window.dash_clientside.callback_context);
-      if (port !== null) {
-        const isAll = isAlone(port, now);
-        window.dash_clientside.plot.hidePorts(isAll ? [] : others(port, now));
-        redraw(port, isAll);
-      }
-      return ids.map((id) => String(isAlone(id.tile, now)));
-    },
+    // The address says which tile is pressed.
+    follow: (search) => search || "",
   };
 })();
