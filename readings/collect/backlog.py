@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from readings.collect.floods import Floods
 from readings.collect.inbox import Arrival, Inbox
 from readings.collect.spool import Batch, Spool, SpoolUnusable
 
@@ -41,6 +42,7 @@ class Backlog:
 
     def __init__(self, spool: Spool | None = None, *, flush_s: float = 1.0, inbox: Inbox | None = None) -> None:
         self._inbox = Inbox() if inbox is None else inbox
+        self._floods = Floods()
         self._spool = spool
         self._boot = boot_id()
         self._kept_ms = round(_IN_MEMORY_FLUSHES * flush_s * 1000)
@@ -62,6 +64,11 @@ class Backlog:
     @property
     def bytes_on_disk(self) -> int:
         return 0 if self._spool is None else self._spool.bytes
+
+    @property
+    def flooded(self) -> int:
+        """How many datagrams were left out as too many of one address."""
+        return self._floods.left_out
 
     @property
     def dropped(self) -> int:
@@ -86,6 +93,8 @@ class Backlog:
                 )
 
     def add(self, arrivals: Sequence[Arrival], now_ms: int) -> None:
+        """Keep these, unless they are too many of one address."""
+        arrivals = self._floods.bounded(arrivals)
         self._inbox.add(arrivals, now_ms)
         if self.on_disk:
             self._newest.update((arrival.address, arrival) for arrival in arrivals)

@@ -49,11 +49,13 @@ class Timeline:
     def add(self, time_ms: int, steady_ms: int, *, uptime_ms: int | None = None) -> int:
         """The window of an answer that came now; it becomes the newest reading.
 
-        0 where it is not known: for the first answer ever, and for one after more than five periods if `uptime_ms` is
-        not known. That bounds it: a unit averages since its start at most.
+        0 where it is not known: for the first answer ever, and for one after more than five periods, if a unit can
+        have restarted in that time and `uptime_ms` is not known. That bounds it: a unit averages since its start at
+        most.
         """
         window_ms = self._elapsed_ms(time_ms, steady_ms)
-        if window_ms > PERIODS_BRIDGED * self.period_ms and (uptime_ms is None or window_ms > LONGEST_OUTAGE_MS):
+        bridged_ms = max(PERIODS_BRIDGED * self.period_ms, _SHORTEST_RESTART_MS)
+        if window_ms > bridged_ms and (uptime_ms is None or window_ms > LONGEST_OUTAGE_MS):
             window_ms = 0
         if uptime_ms is not None:
             window_ms = min(window_ms, uptime_ms)

@@ -192,6 +192,7 @@ class Writer(threading.Thread):
             "waiting": counts.waiting,
             "on_disk": self._backlog.on_disk,
             "bytes_on_disk": self._backlog.bytes_on_disk,
+            "flooded": self._backlog.flooded,
             **self._heartbeat(),
         }
         note_heartbeat(HEARTBEAT, datetime.now(UTC), detail)
