@@ -19,6 +19,9 @@ from readings.collect.spool import Batch, Spool, SpoolUnusable
 log = structlog.get_logger(__name__)
 
 _IN_MEMORY_FLUSHES: Final = 1.5  # so long a database that is well never lets them wait
+# Once some wait on disk the others follow, so that a process that is killed loses less than a flush interval.
+_BEHIND_OTHERS_FLUSHES: Final = 0.75
+_LOOKS_A_FLUSH: Final = 4
 _SAID_AGAIN_S: Final = 30.0
 _BEGINNING: Final = 0
 _MOVED_AT_ONCE: Final = 2000
@@ -45,7 +48,7 @@ class Backlog:
         self._floods = Floods()
         self._spool = spool
         self._boot = boot_id()
-        self._kept_ms = round(_IN_MEMORY_FLUSHES * flush_s * 1000)
+        self._flush_ms = flush_s * 1000
         self._lock = threading.Lock()
         self._in_flight: list[Arrival] = []  # taken from memory, neither settled nor on disk
         self._taken = _BEGINNING  # up to this batch of the spool
@@ -125,12 +128,14 @@ class Backlog:
         return list(newest.values())
 
     def keep(self, now_ms: int, *, all_of_it: bool = False) -> None:
-        """Move to disk what has waited in memory for more than a flush interval, or everything."""
+        """Move to disk what has waited in memory for more than 1.5 flush intervals, less where others are on disk
+        already, or everything."""
         with self._lock:
             if self._spool is None:
                 return
             oldest = self._in_flight[0] if self._in_flight else self._inbox.oldest()
-            if oldest is None or (now_ms - oldest.steady_ms < self._kept_ms and not all_of_it):
+            kept_ms = self._flush_ms * (_BEHIND_OTHERS_FLUSHES if self._spool.waiting else _IN_MEMORY_FLUSHES)
+            if oldest is None or (now_ms - oldest.steady_ms < kept_ms and not all_of_it):
                 return
             with self._disk():
                 self._move(self._spool)
@@ -227,10 +232,10 @@ def _apart_ms() -> int:
 class Keeper(threading.Thread):
     """Moves to disk what waits for too long, however long the database keeps the writer waiting."""
 
-    def __init__(self, backlog: Backlog, every_s: float) -> None:
+    def __init__(self, backlog: Backlog, flush_s: float) -> None:
         super().__init__(name="keeper of waiting answers", daemon=True)
         self._backlog = backlog
-        self._every_s = every_s
+        self._every_s = flush_s / _LOOKS_A_FLUSH
         self._stopping = threading.Event()
 
     def run(self) -> None:

@@ -19,10 +19,12 @@ from readings.collect.intake import Intake
 from readings.collect.lease import Lease, release_quietly
 from readings.collect.oddities import Oddities
 from readings.heartbeats import note as note_heartbeat
+from readings.models import Heartbeat
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT: Final = "collector"
+_ENDED: Final = "ended"
 _HEARTBEAT_S: Final = 5.0
 _TROUBLE_SAID_AGAIN_S: Final = 30.0
 _TAKEN_AT_ONCE: Final = 5000
@@ -122,6 +124,7 @@ class Writer(threading.Thread):
             if self._lease.held:
                 self._intake.wait_no_more()
                 self._turn()
+                self._say_that_it_ends()
             release_quietly(self._lease)
             self._backlog.note_asking(asking=False)
         except Exception as error:  # noqa: BLE001 - handed to the thread that waits for this one
@@ -133,8 +136,6 @@ class Writer(threading.Thread):
     def _turn(self) -> None:
         try:
             self._store_all()
-            if self._lease.held:
-                self._beat()
         except Error as error:
             connection.close()  # the next turn opens another one
             self._drop_old()
@@ -156,6 +157,7 @@ class Writer(threading.Thread):
             self._ingest.write()
             if not self._intake.waiting:
                 self._backlog.settled()
+            self._beat()
             arrivals = self._backlog.take(_TAKEN_AT_ONCE)
             if not arrivals:
                 return
@@ -165,6 +167,8 @@ class Writer(threading.Thread):
     def _holds_lease(self, steady_s: float) -> bool:
         held = self._lease.hold(datetime.now(UTC), steady_s)
         self._goes_on_asking = False
+        if held and self._noted_asking is None:
+            _say_what_was_before()
         if held != self._noted_asking:
             self._backlog.note_asking(asking=held)
             self._noted_asking = held
@@ -172,18 +176,33 @@ class Writer(threading.Thread):
 
     def _forget(self) -> None:
         """Somebody else stores what the units answer: what came here would be energy stored twice."""
-        self._dropped += self._ingest.drop_all() + self._intake.forget()
+        given_up = self._ingest.drop_all() + self._intake.forget()
         while arrivals := self._backlog.take(_TAKEN_AT_ONCE):
-            self._dropped += len(arrivals)
+            given_up += len(arrivals)
+        if given_up:
+            self._dropped += given_up
+            log.warning(
+                "Answers that were not stored yet are given up, since another collector goes on", count=given_up
+            )
         self._backlog.settled()
         self._backlog.close()
 
     def _beat(self) -> None:
         now_s = time.monotonic()
-        if now_s - self._beat_s < _HEARTBEAT_S:
-            return
+        if now_s - self._beat_s >= _HEARTBEAT_S:
+            note_heartbeat(HEARTBEAT, datetime.now(UTC), self._detail())
+            self._beat_s = now_s
+
+    def _say_that_it_ends(self) -> None:
+        """For the next one. Without the database it is left unsaid."""
+        try:
+            note_heartbeat(HEARTBEAT, datetime.now(UTC), {**self._detail(), _ENDED: True})
+        except Error:
+            connection.close()
+
+    def _detail(self) -> dict[str, object]:
         counts = self.counts()
-        detail: dict[str, object] = {
+        return {
             "units": counts.units,
             "answers": counts.answers,
             "stored": counts.stored,
@@ -195,8 +214,6 @@ class Writer(threading.Thread):
             "flooded": self._backlog.flooded,
             **self._heartbeat(),
         }
-        note_heartbeat(HEARTBEAT, datetime.now(UTC), detail)
-        self._beat_s = now_s
 
     def _drop_old(self) -> None:
         if self._backlog.is_kept:
@@ -223,3 +240,13 @@ class Writer(threading.Thread):
         if self._trouble_said_s is not None:
             self._trouble_said_s = None
             log.info("The database takes readings again", dropped=self.counts().dropped)
+
+
+def _say_what_was_before() -> None:
+    """Whether the collector before this one ended by itself. Raises DatabaseError."""
+    row = Heartbeat.objects.filter(part=HEARTBEAT).values_list("at", "detail").first()
+    if row is not None and not row[1].get(_ENDED):
+        log.warning(
+            "The collector before this one did not end by itself; what reached it in its last second may be lost",
+            last_sign_of_life=row[0].isoformat(timespec="seconds"),
+        )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -368,6 +369,26 @@ def test_else_it_asks_nobody_since_another_one_may(
         until(lambda: "The database takes no readings" in caplog.text)
         threading.Event().wait(2 * PERIOD_S)
     assert not any(unit.sent for unit in fleet.units)
+
+
+def test_one_that_ends_by_itself_leaves_nothing_to_say(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        with collecting(fleet) as collector:
+            until(answered(fleet, 1))
+            until(lambda: collector.counts().stored >= 2)
+    assert Heartbeat.objects.get(part="collector").detail["ended"] is True
+    assert "did not end by itself" not in caplog.text
+
+
+def test_after_one_that_was_killed_the_next_says_when_it_was_last_heard(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    Heartbeat.objects.create(part="collector", at=datetime(2026, 11, 22, 18, 30, tzinfo=UTC), detail={"units": 2})
+    with collecting(fleet) as collector:
+        until(answered(fleet, 1))
+        until(lambda: collector.counts().stored >= 2)
+    assert "did not end by itself" in caplog.text
+    assert "2026-11-22T18:30:00+00:00" in caplog.text
 
 
 def test_the_collector_says_that_it_works(fleet: Fleet) -> None:

@@ -40,6 +40,12 @@ def test_more_than_five_periods_are_a_gap() -> None:
     assert a_timeline(NOON_MS).add(NOON_MS + 5001, NOON_MS + 5001) == 0
 
 
+def test_time_in_which_no_unit_can_restart_is_bridged_however_short_the_period() -> None:
+    for gap_ms, window_ms in ((5000, 5000), (5001, 0)):
+        timeline = a_timeline(NOON_MS, period_ms=250)
+        assert timeline.add(NOON_MS + gap_ms, NOON_MS + gap_ms) == window_ms
+
+
 def test_after_a_gap_windows_go_on() -> None:
     timeline = a_timeline(NOON_MS, NOON_MS + 60_000)
     assert timeline.add(NOON_MS + 61_000, NOON_MS + 61_000) == 1000
