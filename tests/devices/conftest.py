@@ -4,6 +4,8 @@ import pytest
 
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SimulatedUnit
+from devices.models import Device
+from tests.devices.units import device_of
 
 
 @pytest.fixture
@@ -16,3 +18,9 @@ def fleet() -> Iterator[Fleet]:
 @pytest.fixture
 def unit(fleet: Fleet) -> SimulatedUnit:
     return fleet.units[0]
+
+
+@pytest.fixture
+def device(unit: SimulatedUnit, db: None) -> Device:
+    """The unit as it is known."""
+    return device_of(unit)

@@ -39,11 +39,6 @@ def fleet() -> Iterator[Fleet]:
         yield fleet
 
 
-@pytest.fixture
-def unit(fleet: Fleet) -> SimulatedUnit:
-    return fleet.units[0]
-
-
 def swept(fleet: Fleet) -> Found:
     return sweep(NETWORK, None, http_port=fleet.units[0].http_port)
 

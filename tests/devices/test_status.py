@@ -18,7 +18,7 @@ from devices.holding import UnitBusy
 from devices.models import Device
 from devices.status import READ_EVERY, TURN, clock_drift_s, due, flash_total_bytes, kept_status, read_status, refresh
 from tests.devices.ct6.captured import captured_json
-from tests.devices.units import closed_port, device_of
+from tests.devices.units import closed_port
 from tests.factories import make_device
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
@@ -28,16 +28,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 def fleet() -> Iterator[Fleet]:
     with Fleet(2, http_port=0, ayt_port=0, uptime_s=5000) as fleet:
         yield fleet
-
-
-@pytest.fixture
-def unit(fleet: Fleet) -> SimulatedUnit:
-    return fleet.units[0]
-
-
-@pytest.fixture
-def device(unit: SimulatedUnit) -> Device:
-    return device_of(unit)
 
 
 def now() -> datetime:

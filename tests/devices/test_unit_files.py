@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,27 +29,10 @@ from devices.unit_files import (
     upload,
     view,
 )
-from tests.devices.units import device_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
 CODE = b"M\x06\x00\x1f"
-
-
-@pytest.fixture
-def fleet() -> Iterator[Fleet]:
-    with Fleet(2, http_port=0, ayt_port=0) as fleet:
-        yield fleet
-
-
-@pytest.fixture
-def unit(fleet: Fleet) -> SimulatedUnit:
-    return fleet.units[0]
-
-
-@pytest.fixture
-def device(unit: SimulatedUnit) -> Device:
-    return device_of(unit)
 
 
 def by() -> dict[str, Any]:

@@ -5,17 +5,11 @@ import json
 import pytest
 from django.test import Client
 
-from devices.jobs import queue
 from devices.models import Device, FactoryConfig, Job
 from tests.devices.admin.asking import address, browser_of, granted, said, text_of
 from tests.factories import ASSY, make_device
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "tell_workers", lambda _ids: None)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_workers")]
 
 
 @pytest.fixture

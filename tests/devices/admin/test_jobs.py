@@ -13,14 +13,9 @@ from devices.models import Device, Job, JobLine
 from tests.devices.admin.asking import address, browser_of, granted, said, text_of
 from tests.factories import make_device
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_workers")]
 LIST = "/admin/devices/job/"
 Kind, State, Level = Job.Kind, Job.State, JobLine.Level
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "tell_workers", lambda _ids: None)
 
 
 @pytest.fixture

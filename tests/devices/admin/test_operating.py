@@ -3,18 +3,12 @@
 import pytest
 from django.test import Client
 
-from devices.jobs import queue
 from devices.models import Device, Job
 from tests.devices.admin.asking import address, browser_of, granted, text_of
 from tests.factories import make_device
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_workers")]
 ACTS = [("reboot", Job.Kind.REBOOT), ("power_cycle", Job.Kind.POWER_CYCLE), ("reset", Job.Kind.RESET)]
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "tell_workers", lambda _ids: None)
 
 
 @pytest.fixture

@@ -15,14 +15,9 @@ from tests.devices.admin.asking import address, browser_of, granted, said, text_
 from tests.devices.firmware.applications import release_of
 from tests.factories import make_device
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_workers")]
 ADD = "/admin/devices/rollout/add/"
 State = Job.State
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "tell_workers", lambda _ids: None)
 
 
 @pytest.fixture

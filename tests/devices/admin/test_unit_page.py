@@ -13,7 +13,7 @@ from tests.devices.admin.asking import address, browser_of, granted, said, text_
 from tests.devices.units import device_of
 from tests.factories import make_device
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_workers")]
 BUTTONS = {
     "configure": ["Settings"],
     "operate": ["Upgrade", "Reboot", "Power cycle", "Reset to defaults"],
@@ -22,11 +22,6 @@ BUTTONS = {
     "adopt": ["Set up", "Replace a broken unit"],
 }
 FOR_ALL = ["Factory configuration", "Ports over time"]
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "tell_workers", lambda _ids: None)
 
 
 def page_of(device: Device) -> str:

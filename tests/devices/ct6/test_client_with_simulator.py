@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -20,27 +20,10 @@ from devices.ct6.errors import (
 from devices.ct6.protocol import Answer, decode_answer, decode_name, encode_name
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
 from devices.ct6.simulator.fleet import Fleet
-from devices.ct6.simulator.unit import SimulatedUnit, UnitState, UnitTiming
+from devices.ct6.simulator.unit import SimulatedUnit, UnitState
 from devices.ct6.udp import AnswerSocket
 
 AWKWARD_NAMES = ["Küche, Süd", 'Dad\'s "den"', "nan", "2", "1e99", "a=b&c?d", "_1", "100 % solar", "漢字", "-"]
-
-
-@pytest.fixture
-def fleet() -> Iterator[Fleet]:
-    timing = UnitTiming(away_s=0.2, reboot_delay_s=0.05, power_cycle_delay_s=0.05, chips_s=0.05)
-    with Fleet(1, ayt_port=0, http_port=0, timing=timing) as fleet:
-        yield fleet
-
-
-@pytest.fixture
-def unit(fleet: Fleet) -> SimulatedUnit:
-    return fleet.units[0]
-
-
-@pytest.fixture
-def client(unit: SimulatedUnit) -> UnitClient:
-    return UnitClient(unit.address, unit.http_port, assy=unit.assy)
 
 
 def impatient(unit: SimulatedUnit) -> UnitClient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,29 +14,12 @@ from devices.ct6.client import UnitClient
 from devices.ct6.errors import DestructiveValue, UnitUnreachable, WrongUnit
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
 from devices.ct6.simulator.fleet import Fleet
-from devices.ct6.simulator.unit import SimulatedUnit, UnitState, UnitTiming
+from devices.ct6.simulator.unit import SimulatedUnit, UnitState
 from tests.devices.ct6.captured import captured_json
 from tests.devices.ct6.test_destructive_values import NO_VALUES
 
 RESTARTS = [UnitClient.reboot, UnitClient.power_cycle]
 CODE = b"M\x06\x00\x1f"
-
-
-@pytest.fixture
-def fleet() -> Iterator[Fleet]:
-    timing = UnitTiming(away_s=0.2, reboot_delay_s=0.05, power_cycle_delay_s=0.05, chips_s=0.05)
-    with Fleet(2, ayt_port=0, http_port=0, timing=timing) as fleet:
-        yield fleet
-
-
-@pytest.fixture
-def unit(fleet: Fleet) -> SimulatedUnit:
-    return fleet.units[0]
-
-
-@pytest.fixture
-def client(unit: SimulatedUnit) -> UnitClient:
-    return UnitClient(unit.address, unit.http_port, assy=unit.assy)
 
 
 def changes(unit: SimulatedUnit) -> list[str]:
