@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dashboard import energy_choices, energy_lines
 from dashboard.compare import Period
-from dashboard.plot import USUAL_POINTS
+from dashboard.plot import USUAL_POINTS, series_of
 from dashboard.port_names import labels_of
 from dashboard.state import Shown, ports_of
 from devices.models import Port
@@ -90,20 +90,12 @@ def table_of(shown: Shown) -> Table:
 
 def _lines(shown: Shown) -> Table:
     """In the quantity's unit. Where a point stands for several readings, their lowest and highest come with it."""
-    quantity, asked = shown.state.quantity, shown.state.resolution
+    quantity = shown.state.quantity
     ports = [port for port in ports_of(shown.device) if port.number not in shown.state.hidden]
-    start_ms, end_ms = shown.view_ms
-    series = history.series(
-        ports if quantity.of == "port" else [shown.device],
-        quantity,
-        start_ms,
-        end_ms,
-        now_ms=shown.now_ms,
-        resolution=asked,
-        max_points=USUAL_POINTS if asked == "auto" else ROWS_AT_MOST,
-    )
+    max_points = USUAL_POINTS if shown.state.resolution == "auto" else ROWS_AT_MOST
+    series = series_of(shown, ports, shown.view_ms, max_points)
     times = np.unique(np.concatenate([line.times[np.isfinite(line.values)] for line in series.lines] or [_NO_TIMES]))
-    labels = labels_of(ports, end_ms)
+    labels = labels_of(ports, shown.view_ms[1])
     names: dict[int | None, Any] = {None: gettext_lazy(quantity.label), **{pk: labels[pk] for pk in labels}}
     columns = [
         Column(names[line.port_id], side, quantity.unit, _at(times, line.times, values))
@@ -111,7 +103,7 @@ def _lines(shown: Shown) -> Table:
         for side, values in _sides(shown, line, is_thinned=series.step_ms is not None)
     ]
     title = _with_unit(_(quantity.label), quantity.unit)
-    return Table(shown, ports, title, _resolution(series), start_ms, end_ms, times, columns)
+    return Table(shown, ports, title, _resolution(series), *shown.view_ms, times, columns)
 
 
 def _bars(shown: Shown) -> Table:

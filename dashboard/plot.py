@@ -1,5 +1,6 @@
 """One quantity of every port, or of the unit, over time, as lines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -133,7 +134,6 @@ def points_for(room_px: Any) -> int:
 
 def read(shown: Shown, max_points: int) -> Plotted:
     """The lines of what is in view, with a little to both sides of it."""
-    quantity = shown.state.quantity
     ports = ports_of(shown.device)
     start_ms, end_ms = shown.view_ms
     if (start_ms, end_ms) != (shown.start_ms, shown.end_ms):
@@ -141,16 +141,21 @@ def read(shown: Shown, max_points: int) -> Plotted:
         start_ms, end_ms = start_ms - margin_ms, end_ms + margin_ms
         max_points += 2 * max_points // MARGIN_PART
     began = perf_counter()
-    series = history.series(
+    series = series_of(shown, ports, (start_ms, end_ms), max_points)
+    return Plotted(series, ports, perf_counter() - began)
+
+
+def series_of(shown: Shown, ports: Sequence[Port], span_ms: tuple[int, int], max_points: int) -> Series:
+    """What is shown, of these ports or, where the quantity is the device's, of the device."""
+    quantity = shown.state.quantity
+    return history.series(
         ports if quantity.of == "port" else [shown.device],
         quantity,
-        start_ms,
-        end_ms,
+        *span_ms,
         now_ms=shown.now_ms,
         resolution=shown.state.resolution,
         max_points=max_points,
     )
-    return Plotted(series, ports, perf_counter() - began)
 
 
 def plot_figure(shown: Shown, plotted: Plotted, scheme: Scheme) -> Figure:
