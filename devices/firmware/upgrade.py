@@ -185,8 +185,10 @@ def _take_back(unit: UnitAtHand, why: Said | None) -> None:
 
 
 def _runs(unit: UnitAtHand, folder: str) -> bool:
-    """Whether the unit runs this folder already; False where it does not tell."""
-    start = unit.ask(last_start)
+    """Whether the unit runs this folder already; False where it does not tell. It may be restarting: the worker before
+    may have died right after it had asked for that.
+    """
+    start = unit.insist(last_start)
     return start is not None and start.runs == folder
 
 

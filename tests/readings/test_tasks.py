@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def test_the_schedules_tasks_exist() -> None:
     scheduled = {str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     ours = {name for name in scheduled if name.startswith("readings.")}
-    assert ours == {tasks.roll_up.name, tasks.note_heartbeat.name}
+    assert ours == {tasks.roll_up.name, tasks.note_heartbeat.name, tasks.audit_rollups.name}
     assert ours <= set(current_app.tasks)
 
 
