@@ -91,7 +91,7 @@ class LoginView(APIView):
         if not isinstance(user, User):
             raise AuthenticationFailed(gettext("The user name or the password is wrong, or the user is switched off."))
         if values["scope"] not in (allowed := scopes_of(user)):
-            sentence = gettext("This user may have: %(scopes)s. The others need a staff user.")
+            sentence = gettext("This user may have: %(scopes)s. The others need a user who may do something to a unit.")
             raise serializers.ValidationError({"scope": [sentence % {"scopes": ", ".join(allowed)}]})
         token, text = ApiToken.make(user, name=values["name"], scope=values["scope"])
         log.info("An API token was made", user=user.username, scope=token.scope, name=token.name)

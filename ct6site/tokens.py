@@ -5,6 +5,7 @@ from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 
 from ct6site.models import ApiToken, User
+from devices.access import may_change_anything
 
 Scope = ApiToken.Scope
 
@@ -29,7 +30,7 @@ class TokenAuthentication(authentication.TokenAuthentication):
 
 def scopes_of(user: User) -> list[Scope]:
     """What a token of this user may be allowed: never more than the user is."""
-    return list(Scope) if user.is_staff else [Scope.READ]
+    return list(Scope) if may_change_anything(user) else [Scope.READ]
 
 
 def may_revoke(used: ApiToken | None, token: ApiToken) -> bool:

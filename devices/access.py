@@ -107,23 +107,43 @@ def ports_for(user: Any) -> PortQuerySet:
     return Port.objects.filter(device__in=devices_for(user))
 
 
-class ReadOrConfigure(BasePermission):
-    """Reading for everybody who is logged in; changing for staff, and over a token only if its scope allows it."""
+def may_change_anything(user: Any) -> bool:
+    """Whether there is anything that this user may do beyond seeing: staff, and whom a permission or a grant allows it.
+    What exactly, each action asks for itself.
+    """
+    if not user.is_authenticated or not user.is_active:
+        return False
+    if user.is_staff or any(user.has_perm(f"devices.{right}_device") for right in Right):
+        return True
+    some_right = Q(*((str(right), True) for right in Right), _connector=Q.OR)
+    return user.pk is not None and DeviceGrant.objects.filter(some_right, group__user=user.pk).exists()
 
-    message = _("This needs a staff user, and over a token the scope 'configure' or 'operate'.")
+
+class ReadOrConfigure(BasePermission):
+    """Reading for everybody who is logged in; changing for those who may do something to a unit, and over a token only
+    if its scope allows it."""
+
+    message = _("This needs a user who may do that, and over a token the scope 'configure' or 'operate'.")
     scopes: ClassVar[tuple[str, ...]] = ("configure", "operate")
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not request.user.is_authenticated:
             return False
-        if request.method in SAFE_METHODS:
-            return True
-        scope = getattr(request.auth, "scope", "operate")
-        return bool(request.user.is_staff) and scope in self.scopes
+        return request.method in SAFE_METHODS or self._may_change(request)
+
+    def _may_change(self, request: Request) -> bool:
+        return getattr(request.auth, "scope", "operate") in self.scopes and may_change_anything(request.user)
 
 
 class ReadOrOperate(ReadOrConfigure):
-    """Reading as above; restarts, upgrades, calibrations and files need the scope of their own."""
+    """Reading as above; restarts, upgrades and calibrations need the scope of their own."""
 
-    message = _("This needs a staff user, and over a token the scope 'operate'.")
+    message = _("This needs a user who may do that, and over a token the scope 'operate'.")
     scopes = ("operate",)
+
+
+class Operate(ReadOrOperate):
+    """The same for reading too, where that talks to the unit."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user.is_authenticated) and self._may_change(request)

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from devices import unit_files
-from devices.access import Right
+from devices.access import Operate, Right
 from devices.api_factory import as_file
 from devices.api_fields import QueryParameters
 from devices.api_units import UnitViewSet, refused_or_failed, sent
@@ -61,6 +61,7 @@ class FileUpload(serializers.Serializer[Any]):
 
 
 class FilesViewSet(UnitViewSet):
+    permission_classes = (Operate,)
     serializer_class = ListingSerializer
 
     @extend_schema(responses=ListingSerializer)

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from ct6site.models import ApiToken, User
+from devices.models import DeviceGrant
 from tests.factories import make_device
 from tests.people import PASSWORD, logged_in, make_user, with_text, with_token
 
@@ -81,8 +82,15 @@ def test_staff_may_have_every_scope(staff: User, scope: str) -> None:
 def test_others_may_only_read(anna: User, scope: str) -> None:
     answer = log_in("anna", scope=scope)
     assert answer.status_code == 400
-    assert answer.json() == {"scope": ["This user may have: read. The others need a staff user."]}
+    assert answer.json() == {
+        "scope": ["This user may have: read. The others need a user who may do something to a unit."]
+    }
     assert not ApiToken.objects.exists()
+
+
+def test_whom_a_grant_allows_something_may_have_every_scope(anna: User) -> None:
+    DeviceGrant.objects.create(group=anna.groups.get(), device=make_device(), configure=True)
+    assert log_in("anna", scope="operate").status_code == 200
 
 
 def test_an_unknown_scope_is_refused_by_name(anna: User) -> None:
@@ -238,9 +246,16 @@ def test_changing_needs_more_than_the_scope_read(staff: User, scope: str, status
     assert rename_port_role(with_token(staff, scope)) == status
 
 
-def test_a_user_who_is_no_longer_staff_changes_nothing_with_an_old_token(staff: User) -> None:
+def test_a_user_who_is_no_longer_staff_sees_and_changes_nothing_with_an_old_token(staff: User) -> None:
     client = with_token(staff, "operate")
     User.objects.update(is_staff=False)
+    assert rename_port_role(client) == 404
+
+
+def test_nor_does_one_whose_rights_were_taken(staff: User) -> None:
+    client = with_token(staff, "operate")
+    User.objects.update(is_staff=False)
+    staff.user_permissions.clear()
     assert rename_port_role(client) == 403
 
 

@@ -9,7 +9,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
 from devices import configuration
-from devices.models import AuditEntry, ConfigChange, Device, Port
+from devices.models import AuditEntry, ConfigChange, Device, DeviceGrant, Port
 from tests.factories import ASSY, make_device
 from tests.people import logged_in, make_user, with_token
 
@@ -157,12 +157,25 @@ def test_staff_see_every_device(device: Device, staff: APIClient) -> None:
     assert len(staff.get(DEVICES).json()) == 2
 
 
-def test_others_than_staff_change_nothing(device: Device) -> None:
+def test_who_has_no_right_changes_nothing(device: Device) -> None:
     client = logged_in(make_user(sees=[device]))
     answer = patch(client, device, adoption="ignored")
     assert answer.status_code == 403
-    assert answer.json() == {"detail": "This needs a staff user, and over a token the scope 'configure' or 'operate'."}
+    assert answer.json() == {
+        "detail": "This needs a user who may do that, and over a token the scope 'configure' or 'operate'."
+    }
     assert patch(client, device.ports.get(number=1), role="grid").status_code == 403
+
+
+def test_whom_a_grant_allows_it_changes_that_device_and_no_other(device: Device) -> None:
+    other = make_device(OTHER_ASSY)
+    user = make_user(sees=[device, other])
+    DeviceGrant.objects.filter(device=device).update(configure=True)
+    client = logged_in(user)
+    assert patch(client, device.ports.get(number=1), role="grid").status_code == 200
+    assert patch(client, other.ports.get(number=1), role="grid").status_code == 403
+    assert patch(client, device, adoption="ignored").status_code == 403
+    assert [row["id"] for row in client.get(DEVICES).json()] == [device.pk, other.pk]
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
@@ -411,4 +424,4 @@ def test_who_may_not_change_is_told_so_in_german(device: Device) -> None:
     answer = logged_in(make_user(sees=[device])).patch(
         f"{DEVICES}{device.pk}/", {"name": "x"}, format="json", headers={"Accept-Language": "de"}
     )
-    assert answer.json()["detail"].startswith("Das darf nur das Personal")
+    assert answer.json()["detail"].startswith("Das darf nur, wer ein Recht dazu hat")

@@ -48,6 +48,13 @@ def test_files_are_listed(sam: APIClient, device: Device) -> None:
     assert not entries["/app1/app.mpy"]["folder"]
 
 
+@pytest.mark.parametrize("scope", ["read", "configure"])
+def test_reading_needs_the_scope_operate_too_since_it_talks_to_the_unit(device: Device, scope: str) -> None:
+    reader = operator(scope=scope)
+    for call in ("files/", "files/text/", "files/download/"):
+        assert reader.get(at(device, call), {"path": "/factory.cfg"}).status_code == 403
+
+
 def test_a_file_is_sent_read_downloaded_and_removed(sam: APIClient, device: Device, unit: SimulatedUnit) -> None:
     assert post(sam, device, "folders", path="/notes").json() == {"path": "/notes"}
     sent = upload(sam, device, "/notes")

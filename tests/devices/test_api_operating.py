@@ -132,7 +132,7 @@ def test_each_call_needs_the_right_to_operate(call: str) -> None:
 def test_a_token_needs_the_scope_operate(call: str, scope: str) -> None:
     answer = post(operator(scope=scope), make_device(), call, typed_name="Meter")
     assert answer.status_code == 403
-    assert answer.json() == {"detail": "This needs a staff user, and over a token the scope 'operate'."}
+    assert answer.json() == {"detail": "This needs a user who may do that, and over a token the scope 'operate'."}
 
 
 @pytest.mark.parametrize(
