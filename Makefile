@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo remove-demo test lint types format messages bench lock clean
+.PHONY: help run demo remove-demo test soak lint types format messages bench lock clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ remove-demo: $(VENV)/base.stamp  ## Remove the simulated units and their history
 
 test: lint types  ## Set up and pass everything: lint, types, all tests on SQLite and MariaDB
 	$(BIN)/python -m tests.servers -- sh tests/run.sh
+
+soak: $(VENV)/dev.stamp  ## Faults that last longer and strike more often; writes artifacts/faults.md
+	CT6_SOAK=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal tests/faults
 
 lint: $(VENV)/dev.stamp  ## Look for mistakes and unformatted code
 	$(BIN)/ruff check .

@@ -53,6 +53,8 @@ class Backlog:
         self._in_flight: list[Arrival] = []  # taken from memory, neither settled nor on disk
         self._taken = _BEGINNING  # up to this batch of the spool
         self._newest: dict[str, Arrival] = {}
+        self.follows_loss = False  # whether answers are lost between those taken last and those before
+        self._told_lost = 0  # by memory
         self._told_dropped = 0
         self._trouble_said_s: float | None = None
 
@@ -107,8 +109,10 @@ class Backlog:
         with self._lock:
             batch = self._next_on_disk()
             if batch is not None:
-                self._taken = batch.number
+                self._taken, self.follows_loss = batch.number, batch.follows_loss
                 return self._in_our_time(batch)
+            lost = self._inbox.dropped
+            self.follows_loss, self._told_lost = lost != self._told_lost, lost
             arrivals = self._inbox.take(limit)
             self._in_flight += arrivals
             return arrivals
@@ -168,12 +172,14 @@ class Backlog:
         if self._in_flight:
             # Where the disk could not be read older ones may be left there: then these are taken once more.
             nothing_left = spool.after(self._taken) is None
-            number = spool.append(self._in_flight)
+            number = spool.append(self._in_flight, taken=self._taken)
             self._taken = number if nothing_left else self._taken
             self._in_flight = []
+        lost = self._inbox.dropped
         while arrivals := self._inbox.take(_MOVED_AT_ONCE):
             try:
-                spool.append(arrivals)
+                spool.append(arrivals, taken=self._taken, follows_loss=lost != self._told_lost)
+                self._told_lost = lost
             except SpoolUnusable:
                 self._inbox.put_back(arrivals)
                 raise

@@ -25,10 +25,12 @@ class Arrival:
 
     def behind(self, former: Arrival) -> Arrival:
         """The same, a millisecond after the former if the net delivered both in one: a reading's time is its own."""
-        early_ms = former.steady_ms + 1 - self.steady_ms
-        if early_ms <= 0:
+        early_ms = max(0, former.steady_ms + 1 - self.steady_ms)
+        # Each clock is cut to whole milliseconds on its own: the wall's may still say the same.
+        same = self.time_ms + early_ms == former.time_ms
+        if not (early_ms or same):
             return self
-        return replace(self, time_ms=self.time_ms + early_ms, steady_ms=self.steady_ms + early_ms)
+        return replace(self, time_ms=self.time_ms + early_ms + same, steady_ms=self.steady_ms + early_ms)
 
 
 class Inbox:

@@ -61,6 +61,7 @@ class Intake:
         self._new_labels_since_ms = 0
         self._newest: dict[str, tuple[NewReading, str]] = {}
         self._shown_ms: dict[str, int] = {}
+        self._lost_before_ms: int | None = None
 
     def look_into_database(self, steady_ms: int) -> None:
         """Take over what others changed there, unless that was done in the last seconds. Raises DatabaseError."""
@@ -89,6 +90,12 @@ class Intake:
             if unit is not None:
                 self.answers += 1
                 self._judge(unit, Heard(answer, arrival))
+
+    def note_loss(self, steady_ms: int) -> None:
+        """Answers are lost that came before this moment, which the next ones to take come after."""
+        self._lost_before_ms = steady_ms
+        for unit in self._units.values():
+            unit.lost_before_ms = steady_ms
 
     def show(self, arrivals: Iterable[Arrival]) -> None:
         """Let these be what their units said last, though older ones are still to be taken. They are taken later."""
@@ -124,6 +131,8 @@ class Intake:
         dropped = 0
         for unit in self._units.values():
             kept = [heard for heard in unit.waiting if heard.arrival.steady_ms >= steady_ms]
+            if len(kept) < len(unit.waiting):
+                unit.lost_before_ms = steady_ms
             dropped += len(unit.waiting) - len(kept)
             unit.waiting = kept
         self.waiting -= dropped
@@ -161,7 +170,9 @@ class Intake:
         address = arrival.address if known is None or known.address is None else known.address
         rival = None if known is None else known.claimed_from
         claim = Claim(address, arrival.steady_ms, period_ms=self._period_ms, rival=rival)
-        unit = self._units[answer.assy] = Unit(claim, Copies(self._period_ms), Regularity(self._period_ms), known)
+        unit = Unit(claim, Copies(self._period_ms), Regularity(self._period_ms), known)
+        unit.lost_before_ms = self._lost_before_ms
+        self._units[answer.assy] = unit
         return unit
 
     def _may_be_new(self, arrival: Arrival) -> bool:

@@ -28,6 +28,7 @@ _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS batch (
         number INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL, answers INTEGER NOT NULL, content BLOB NOT NULL
     );
+    CREATE TABLE IF NOT EXISTS loss (first INTEGER PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS asking (one INTEGER PRIMARY KEY CHECK (one = 1), since TEXT NOT NULL);
 """
 _PAGES_GIVEN_BACK: Final = 256
@@ -41,9 +42,12 @@ class SpoolUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
+    """`follows_loss` tells whether answers between these and the batch before are lost."""
+
     number: int
     boot: str
     arrivals: list[Arrival]
+    follows_loss: bool = False
 
 
 class Spool:
@@ -68,13 +72,19 @@ class Spool:
         with self._usable():
             pass
 
-    def append(self, arrivals: Sequence[Arrival]) -> int:
-        """Keep these behind all others; returns the number of their batch."""
+    def append(self, arrivals: Sequence[Arrival], *, taken: int = 0, follows_loss: bool = False) -> int:
+        """Keep these behind all others; returns the number of their batch.
+
+        Batches up to ``taken`` are in memory too, so that their going for the bound is no loss; ``follows_loss`` tells
+        that answers before these are lost already.
+        """
         content = _packed(arrivals)
         with self._usable() as connection:
-            self._make_room(connection, len(content))
+            self._make_room(connection, len(content), taken)
             insert = "INSERT INTO batch (boot, answers, content) VALUES (?, ?, ?)"
             number = connection.execute(insert, (self._boot, len(arrivals), content)).lastrowid
+            if follows_loss:
+                connection.execute("INSERT OR IGNORE INTO loss VALUES (?)", (number,))
             connection.commit()
         self.waiting += len(arrivals)
         self.bytes += len(content)
@@ -85,15 +95,18 @@ class Spool:
         with self._usable() as connection:
             select = "SELECT number, boot, content FROM batch WHERE number > ? ORDER BY number LIMIT 1"
             row = connection.execute(select, (number,)).fetchone()
-        if row is None:
-            return None
-        found, boot, content = row
-        return Batch(found, boot, list(_unpacked(content)))
+            if row is None:
+                return None
+            found, boot, content = row
+            between = "SELECT 1 FROM loss WHERE first > ? AND first <= ?"
+            follows_loss = connection.execute(between, (number, found)).fetchone() is not None
+            return Batch(found, boot, list(_unpacked(content)), follows_loss)
 
     def forget(self, upto: int) -> None:
         """Let go of the batches up to this number: they are stored."""
         with self._usable() as connection:
             self._delete(connection, upto)
+            connection.execute("DELETE FROM loss WHERE first <= ?", (upto,))
             connection.commit()
             connection.execute(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK})").fetchall()
 
@@ -119,12 +132,15 @@ class Spool:
             self._lock.close()
             self._lock = None
 
-    def _make_room(self, connection: sqlite3.Connection, wanted: int) -> None:
+    def _make_room(self, connection: sqlite3.Connection, wanted: int, taken: int) -> None:
         while self.bytes + wanted > self.max_bytes:
             row = connection.execute("SELECT MIN(number) FROM batch").fetchone()
             if row[0] is None:
                 return
-            self.dropped += self._delete(connection, row[0])
+            answers = self._delete(connection, row[0])
+            self.dropped += answers if row[0] > taken else 0
+            connection.execute("DELETE FROM loss WHERE first <= ?", (row[0],))
+            connection.execute("INSERT OR IGNORE INTO loss VALUES (?)", (row[0] + 1,))
 
     def _delete(self, connection: sqlite3.Connection, upto: int) -> int:
         """Delete up to this number; how many answers that were."""

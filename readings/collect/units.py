@@ -44,6 +44,8 @@ class Unit:
     uptime: tuple[Heard, Question] | None = None  # asked for the first that waits
     # Its mean does not reach back to its last stored reading: answers in between were not stored, or it was calibrated.
     mean_is_cut: bool = False
+    # Answers from before this moment of the steady clock are lost: the mean after it does not reach back over them.
+    lost_before_ms: int | None = None
 
     def may_have_restarted(self, heard: Heard) -> bool:
         """Whether it could have done so since its last answer without our noticing."""
@@ -69,7 +71,12 @@ class Unit:
         if self.timeline is not None:
             if self.mean_is_cut:
                 uptime_ms, self.mean_is_cut = 0, False
-            window_ms = self.timeline.add(arrival.time_ms, arrival.steady_ms, uptime_ms=uptime_ms)
+            follows_loss = self.lost_before_ms is not None and arrival.steady_ms >= self.lost_before_ms
+            if follows_loss:
+                self.lost_before_ms = None
+            window_ms = self.timeline.add(
+                arrival.time_ms, arrival.steady_ms, uptime_ms=uptime_ms, follows_loss=follows_loss
+            )
             recovered = self.timeline.is_recovered(window_ms)
         if recovered:
             log.info("An outage's mean was recovered", unit=known.assy, name=known.name, window_s=window_ms // 1000)

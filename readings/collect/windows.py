@@ -46,21 +46,22 @@ class Timeline:
     _line_start_ms: int | None = None
     _newest_steady_ms: int | None = None
 
-    def add(self, time_ms: int, steady_ms: int, *, uptime_ms: int | None = None) -> int:
+    def add(self, time_ms: int, steady_ms: int, *, uptime_ms: int | None = None, follows_loss: bool = False) -> int:
         """The window of an answer that came now; it becomes the newest reading.
 
         0 where it is not known: for the first answer ever, and for one after more than five periods, if a unit can
-        have restarted in that time and `uptime_ms` is not known. That bounds it: a unit averages since its start at
-        most.
+        have restarted in that time and `uptime_ms` is not known, or answers before it are lost, where the mean ended.
+        The uptime bounds it: a unit averages since its start at most.
         """
         window_ms = self._elapsed_ms(time_ms, steady_ms)
         bridged_ms = max(PERIODS_BRIDGED * self.period_ms, _SHORTEST_RESTART_MS)
-        if window_ms > bridged_ms and (uptime_ms is None or window_ms > LONGEST_OUTAGE_MS):
+        is_known = uptime_ms is not None and not follows_loss and window_ms <= LONGEST_OUTAGE_MS
+        if window_ms > bridged_ms and not is_known:
             window_ms = 0
         if uptime_ms is not None:
             window_ms = min(window_ms, uptime_ms)
         begins_line = self.newest_ms is None
-        if self.newest_ms is not None and time_ms <= self.newest_ms:
+        if self.newest_ms is not None and (time_ms <= self.newest_ms or self._was_set_forward(time_ms, steady_ms)):
             self._end_line(self.newest_ms)
             begins_line = True
         window_ms = self._clear_of_measured(time_ms, max(0, window_ms))
@@ -88,13 +89,20 @@ class Timeline:
         # As long as the clocks agree the wall's is taken, so that windows join without a gap.
         return by_wall_ms if abs(by_wall_ms - by_steady_ms) <= _CLOCK_WAS_SET_MS else by_steady_ms
 
+    def _was_set_forward(self, time_ms: int, steady_ms: int) -> bool:
+        """Whether the wall clock has passed over time that was not measured, and can be set back to it."""
+        if self.newest_ms is None or self._newest_steady_ms is None:
+            return False
+        return time_ms - self.newest_ms - (steady_ms - self._newest_steady_ms) > _CLOCK_WAS_SET_MS
+
     def _end_line(self, newest_ms: int) -> None:
-        """The clock was set back: what was measured until then stands, and the readings go on before it."""
+        """The clock was set: what was measured until then stands, and the readings go on elsewhere."""
         start_ms = newest_ms - HORIZON_MS if self._line_start_ms is None else self._line_start_ms
-        self.measured.append(Span(start_ms, newest_ms))
-        if len(self.measured) > _SPANS_KEPT:
-            first, second, *rest = self.measured
-            self.measured = [Span(min(first.start_ms, second.start_ms), max(first.end_ms, second.end_ms)), *rest]
+        spans = self.measured = sorted([*self.measured, Span(start_ms, newest_ms)])
+        if len(spans) > _SPANS_KEPT:
+            # The two that are closest become one, so that the least time between counts as measured.
+            _apart_ms, at = min((spans[i + 1].start_ms - spans[i].end_ms, i) for i in range(len(spans) - 1))
+            spans[at : at + 2] = [Span(spans[at].start_ms, max(spans[at].end_ms, spans[at + 1].end_ms))]
 
     def _clear_of_measured(self, time_ms: int, window_ms: int) -> int:
         """As much of the window as lies behind everything that is measured already."""

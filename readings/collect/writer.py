@@ -161,6 +161,8 @@ class Writer(threading.Thread):
             arrivals = self._backlog.take(_TAKEN_AT_ONCE)
             if not arrivals:
                 return
+            if self._backlog.follows_loss:
+                self._intake.note_loss(arrivals[0].steady_ms)
             self._intake.take(arrivals)
             self._intake.show(self._backlog.newest())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from readings.collect.backlog import Backlog, boot_id
-from readings.collect.inbox import Arrival
+from readings.collect.inbox import Arrival, Inbox
 from readings.collect.spool import Spool
 from tests.readings.collect.arrivals import HERE, NOON_MS, THERE, arrival
 
@@ -160,6 +160,66 @@ def test_at_the_bound_the_oldest_go_with_an_alarm(make: Make, caplog: pytest.Log
         backlog.keep(LATE_MS)
     assert (backlog.on_disk, backlog.dropped) == (1, 2)
     assert "The oldest answers on disk had to go: they are lost" in caplog.text
+
+
+def losses(backlog: Backlog) -> list[bool]:
+    """Of all that is taken, batch by batch: whether answers before it are lost."""
+    told = []
+    while backlog.take(ALL):
+        told.append(backlog.follows_loss)
+    return told
+
+
+def test_what_comes_after_a_loss_on_disk_is_told_to_the_next_process_too(make: Make) -> None:
+    backlog = make(max_bytes=2500)
+    for second in range(5):
+        add(backlog, second)
+        backlog.keep(LATE_MS)
+    assert backlog.dropped
+    told = losses(backlog)
+    assert told == [True] + [False] * (len(told) - 1)
+    assert losses(make()) == told
+    backlog = make()
+    backlog.take(ALL)
+    backlog.settled()
+    assert not any(losses(backlog))
+
+
+def test_what_comes_after_a_loss_in_memory_is_told_too(tmp_path: Path) -> None:
+    backlog = Backlog(inbox=Inbox(kept_ms=1000))
+    add(backlog, 0)
+    assert losses(backlog) == [False]
+    add(backlog, 1)
+    add(backlog, 3)
+    assert losses(backlog) == [True]
+    kept = Backlog(Spool(tmp_path, MANY, boot_id()), inbox=Inbox(kept_ms=1000))
+    add(kept, 1)
+    add(kept, 3)
+    kept.keep(LATE_MS)
+    add(kept, 64)
+    assert losses(kept) == [True, False]
+    kept.close()
+
+
+def test_what_goes_from_disk_and_is_in_memory_too_is_no_loss(make: Make) -> None:
+    backlog = make(max_bytes=1)
+    add(backlog, 0)
+    backlog.take(ALL)
+    backlog.keep(LATE_MS)
+    add(backlog, 70)
+    backlog.keep(LATE_MS + 20_000)
+    assert (backlog.on_disk, backlog.dropped) == (1, 0)
+
+
+def test_behind_others_on_disk_they_wait_in_memory_for_less_than_a_flush_interval(make: Make) -> None:
+    backlog = make()
+    add(backlog, 0)
+    backlog.keep(NOON_MS + 1500)
+    add(backlog, 2)
+    backlog.keep(NOON_MS + 2700)
+    assert backlog.on_disk == 1
+    backlog.keep(NOON_MS + 2750)
+    assert backlog.on_disk == 2
 
 
 def test_an_unusable_disk_leaves_them_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -51,3 +51,11 @@ def test_what_was_taken_makes_room() -> None:
         inbox.add(arrivals(1, size=60_000), 1000)
         assert len(inbox.take(10)) == 1
     assert inbox.dropped == 0
+
+
+def test_two_that_the_net_delivers_in_one_have_times_of_their_own() -> None:
+    former = Arrival(b"", "127.0.0.2", 1000, 500)
+    # Both clocks are cut to whole milliseconds: within one of them the steady clock may still have gone on.
+    for later in (Arrival(b"", "127.0.0.2", 1000, 500), Arrival(b"", "127.0.0.2", 1000, 501)):
+        behind = later.behind(former)
+        assert (behind.time_ms, behind.steady_ms) == (1001, 501)

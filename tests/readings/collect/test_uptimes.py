@@ -131,6 +131,20 @@ def test_an_outage_of_a_unit_that_somebody_else_may_ask_is_a_gap() -> None:
     assert recovered_ms() == []
 
 
+@pytest.mark.parametrize("unit_is_known", [True, False])
+def test_time_of_which_answers_are_lost_is_a_gap(*, unit_is_known: bool) -> None:
+    with unit_of_hours() as fleet:
+        [unit] = fleet.units
+        collecting = Collecting(period_s=1.0)
+        take(collecting, unit, 0, 1000)
+        if not unit_is_known:
+            collecting = Collecting(period_s=1.0)
+        collecting.intake.note_loss(NOON_MS + 60_000)
+        take(collecting, unit, 60_000, 61_000, 100_000)
+        take_until_stored(collecting, 5, 100_000)
+    assert windows_ms() == [0, 1000, 0, 1000, 39_000]
+
+
 def unit_of_hours() -> Fleet:
     return Fleet(1, "127.20.8.5", http_port=0, ayt_port=0, uptime_s=20_000.0)
 

@@ -51,6 +51,13 @@ def test_after_a_gap_windows_go_on() -> None:
     assert timeline.add(NOON_MS + 61_000, NOON_MS + 61_000) == 1000
 
 
+def test_where_answers_are_lost_no_mean_reaches_back_over_more_than_is_bridged() -> None:
+    for gap_ms, window_ms in ((5000, 5000), (6000, 0)):
+        timeline = a_timeline(NOON_MS)
+        at_ms = NOON_MS + gap_ms
+        assert timeline.add(at_ms, at_ms, uptime_ms=900_000, follows_loss=True) == window_ms
+
+
 def test_the_bridged_time_grows_with_the_period() -> None:
     timeline = a_timeline(NOON_MS, period_ms=60_000)
     assert timeline.add(NOON_MS + 290_000, NOON_MS + 290_000) == 290_000
@@ -78,6 +85,23 @@ def test_after_a_long_restart_of_ours_there_is_a_gap() -> None:
 def test_a_clock_set_forward_loses_nothing() -> None:
     timeline = a_timeline(NOON_MS)
     assert timeline.add(NOON_MS + 3_601_000, NOON_MS + 1000) == 1000
+
+
+def test_a_clock_set_forward_and_back_again_loses_nothing() -> None:
+    timeline = a_timeline(NOON_MS)
+    windows_ms = [
+        timeline.add(NOON_MS + ahead_ms + steady_ms, NOON_MS + steady_ms)
+        for steady_ms, ahead_ms in ((1000, 0), (2000, 3_600_000), (3000, 3_600_000), (4000, 0), (5000, 0))
+    ]
+    assert windows_ms == [1000] * 5
+
+
+def test_a_clock_that_is_set_again_and_again_loses_nothing() -> None:
+    timeline = a_timeline(NOON_MS)
+    hours = [0, 1, 0, -1] * 20
+    for second, ahead_h in enumerate((hour for hour in hours for _ in range(5)), start=1):
+        steady_ms = NOON_MS + 1000 * second
+        assert timeline.add(steady_ms + 3_600_000 * ahead_h, steady_ms) == 1000
 
 
 def test_a_clock_set_back_measures_no_time_twice() -> None:

@@ -1,0 +1,66 @@
+"""The table of a run, artifacts/faults.md: a line for each fault, from all workers of a parallel run."""
+
+import fcntl
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+
+from tests.faults.account import Account
+from tests.faults.soak import SOAKING
+from tests.processes import ROOT
+
+TABLE = ROOT / "artifacts" / "faults.md"
+_HEAD = (
+    "| fault | answers sent | stored | lost | declared | error of the net kWh |",
+    "|---|---:|---:|---:|---|---:|",
+)
+
+
+class Fault(StrEnum):
+    """In the order of the table."""
+
+    DATABASE_STOPPED = "MariaDB stopped for {}"
+    DATABASE_KILLED = "MariaDB killed with -9, {}"
+    COLLECTOR_KILLED = "collector killed with -9, {}"
+    COLLECTOR_KILLED_ALONE = "collector killed with -9, {}, while MariaDB was away and when it came back"
+    TAKEN_TWICE = "collector killed after storing what waited on disk, before it could forget that"
+    DATABASE_READ_ONLY = "MariaDB read-only for {}"
+    DATABASE_LOCKED = "SQLite with a bulk job beside that holds the lock for {}"
+    SPOOL_FULL = "disk full under the spool while the database was away"
+    SPOOL_AT_BOUND = "database away until the spool reached CT6_SPOOL_MAX"
+    DATABASE_DISK_FULL = "disk full under SQLite"
+    WORKER_KILLED = "worker killed with -9 in a rollup, {}"
+    REDIS_EMPTIED = "Redis stopped and emptied"
+    QUESTIONS_LOST = "30 % of the questions lost"
+    ANSWERS_LOST = "5 % of the answers lost"
+    DUPLICATES = "answers duplicated and reordered"
+    TWO_COLLECTORS = "two collectors, the one that asks killed with -9"
+    UNITS_REBOOTED = "units rebooted at random"
+    OUTAGE = "collector away for {} of the units' time"
+    OUTAGE_WITH_REBOOT = "the same, and the units restarted in it"
+    INTERFACE_DOWN = "network interface down for {}"
+    CLOCK_SET = "clock set forward and back by an hour, {}"
+
+
+def note(fault: Fault, account: Account, *, what: str = "", declared: str = "") -> None:
+    """Add a line; `declared` says what explains the answers that are not stored."""
+    line = (
+        f"| {fault.value.format(what)} | {account.sent} | {account.stored} | {account.lost} | {declared} | "
+        f"{account.error_percent:.3f} % |"
+    )
+    scratch = Path(os.environ["CT6_TEST_SCRATCH"])
+    with (scratch / "faults.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lines = scratch / "faults.json"
+        said: dict[str, str] = json.loads(lines.read_text()) if lines.exists() else {}
+        said[fault.name] = line
+        lines.write_text(json.dumps(said))
+        _write(said)
+
+
+def _write(said: dict[str, str]) -> None:
+    form = "long form, `make soak`" if SOAKING else "short form, `make test`"
+    lines = [said[fault.name] for fault in Fault if fault.name in said]
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    TABLE.write_text("\n".join([f"What faults cost ({form}).", "", *_HEAD, *lines, ""]))
