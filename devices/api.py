@@ -165,7 +165,7 @@ class DeviceViewSet(ListModelMixin, RetrieveModelMixin, SettingsActions):
             if "adoption" in values:
                 ADOPTIONS[values["adoption"]](device, request.user)
             if "timezone" in values:
-                _change_timezone(device, values["timezone"])
+                _change_timezone(device, values["timezone"], request.user)
         return Response(self.get_serializer(self.get_object()).data)
 
 
@@ -208,8 +208,8 @@ def _check_rights(user: Any, device: Device, values: Mapping[str, Any]) -> None:
         check_right(user, Right.CONFIGURE, device)
 
 
-def _change_timezone(device: Device, name: str) -> None:
+def _change_timezone(device: Device, name: str, who: Any) -> None:
     try:
-        change_timezone(device, name)
+        change_timezone(device, name, who=who)
     except UnknownTimeZone as refusal:
         raise serializers.ValidationError({"timezone": [translated(refusal)]}) from refusal

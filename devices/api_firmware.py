@@ -22,6 +22,7 @@ from devices.firmware import releases, rollouts
 from devices.firmware.compiling import CompilerUnusable
 from devices.firmware.preflight import UpgradeRefused
 from devices.firmware.refusal import ReleaseRefused
+from devices.firmware.rollouts import MomentPassed
 from devices.firmware.unpacking import MAX_UPLOAD_BYTES
 from devices.models import FirmwareRelease, Job, Rollout
 from devices.wording import translated
@@ -155,6 +156,8 @@ class RolloutViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Rollout]
                 stop_at_failure=asked["stop_at_failure"],
                 across_2_8=asked["across_2_8"],
             )
+        except MomentPassed as refusal:
+            raise refused("not_before", refusal) from refusal
         except UpgradeRefused as refusal:
             raise refused("devices", refusal) from refusal
         return Response(RolloutSerializer(self.get_queryset().get(pk=rollout.pk)).data, status=202)

@@ -83,6 +83,6 @@ class JobViewSet(RetrieveModelMixin, NewestFirst[Job]):
         """Stop a job: at once if it has not begun, else at the next place where the unit is left as it was."""
         job: Job = self.get_object()
         check_right(request.user, right_for(job.kind), job.device)
-        if not queue.cancel(job, timezone.now()):
+        if not queue.cancel(job, timezone.now(), who=request.user):
             raise Conflict(gettext("It is over, or stopping it now would leave the unit half-changed."))
         return Response(WholeJobSerializer(self.get_object()).data)

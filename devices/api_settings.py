@@ -79,6 +79,7 @@ class ChangeSerializer(serializers.ModelSerializer[ConfigChange]):
     name = serializers.SerializerMethodField(help_text=_("What people call the setting."))
     before = serializers.SerializerMethodField(help_text=_("Null if it was not known."))
     who = serializers.CharField(source="who.username", allow_null=True, default=None)
+    answer = serializers.CharField(source="told", help_text=_("What the unit said, or why it could not be asked."))
     can_be_undone = serializers.SerializerMethodField()
 
     class Meta:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from devices.models import AuditEntry, Device
@@ -11,6 +13,27 @@ from devices.models import AuditEntry, Device
 # A unit calls them MQTT_PASSWORD and, in its WIFI settings, PASSWD.
 _SECRET = re.compile("PASSW|PASSPHRASE|SECRET|TOKEN", re.IGNORECASE)
 HIDDEN = "(hidden)"
+COMMAND_LINE = " (command line)"  # behind the name of whoever works there without a login here
+_NAME_CHARACTERS = 150
+_name_here: ContextVar[str] = ContextVar("who does without a login what is done here", default="")
+
+
+@contextmanager
+def in_the_name_of(name: str) -> Iterator[None]:
+    """What is done within by nobody who has a login is noted under this name; "" for the product itself.
+
+    It does not reach into threads that are started within.
+    """
+    token = _name_here.set(name)
+    try:
+        yield
+    finally:
+        _name_here.reset(token)
+
+
+def name_of(who: Any) -> str:
+    """Under which name something is noted that this user does, or nobody who has a login (None)."""
+    return (_name_here.get() if who is None else str(who))[:_NAME_CHARACTERS]
 
 
 def note(
@@ -24,7 +47,7 @@ def note(
     """Write an entry. ``action`` is a short English word such as ``adopt``; values of passwords are left out."""
     return AuditEntry.objects.create(
         who=who if getattr(who, "pk", None) else None,
-        who_name="" if who is None else str(who)[:150],
+        who_name=name_of(who),
         device=device,
         action=action,
         before=without_secrets(before or {}),

@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy, gettext_noop
 
@@ -64,13 +63,14 @@ class Heard:
 
 
 def listen(seconds: float, *, now: datetime) -> Heard:
-    """What answered within so many seconds, with what is new or has a new address since.
+    """What answered within so many seconds, with what is new or has a new address since. One of which only the web
+    server answered is not among them: it was asked, not heard.
 
     Nothing is asked here: only one may poll the units, and that is the collector, which registers who answers. Where
     it does not run, `collector_runs` is false and nothing can have been heard.
     """
     since = now - timedelta(seconds=seconds)
-    heard = Device.objects.filter(Q(last_seen__gte=since) | Q(first_seen__gte=since)).order_by("name", "assy")
+    heard = Device.objects.filter(last_seen__gte=since).order_by("name", "assy")
     moves = AuditEntry.objects.filter(action=registration.MOVED, at__gte=since, device__in=heard)
     moved = set(moves.values_list("device_id", flat=True))
     collector_at: datetime | None = import_string(settings.CT6_COLLECTOR_SEEN)()

@@ -18,6 +18,7 @@ from unfold.widgets import (
 )
 
 from devices.firmware.unpacking import MAX_UPLOAD_BYTES
+from devices.firmware.versions import in_order
 from devices.models import Device, FirmwareRelease
 from devices.moment_field import LocalMomentField
 
@@ -53,6 +54,9 @@ class WhichForm(forms.Form):
         super().__init__(*args, **kwargs)
         releases: Any = self.fields["release"]
         releases.queryset = FirmwareRelease.objects.defer("content")
+        # The newest version stands first, and so is what is given unless another one is chosen.
+        by_version = sorted(releases.queryset, key=lambda release: in_order(release.version), reverse=True)
+        releases.choices = [(release.pk, str(release)) for release in by_version]
         units: Any = self.fields["device"]
         units.queryset = devices.order_by("name", "assy")
         units.label_from_instance = lambda device: f"{device} · {device.firmware_version or '?'} · {device.assy}"

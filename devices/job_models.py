@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from devices.querysets import JobQuerySet
 from devices.who import who_field
+from devices.wording import filled
 
 
 class Rollout(models.Model):
@@ -68,6 +69,13 @@ class Job(models.Model):
         _("memory"), default=dict, blank=True, help_text=_("What is done so far, so that another worker can go on.")
     )
     who = who_field(_("asked by"))
+    who_name = models.CharField(
+        _("name"),
+        max_length=150,
+        blank=True,
+        editable=False,
+        help_text=_("Under which its acts stand in the audit log; empty for the product itself."),
+    )
     made = models.DateTimeField(_("asked"), auto_now_add=True)
     not_before = models.DateTimeField(_("not before"), null=True, blank=True)
     started = models.DateTimeField(_("started"), null=True, blank=True)
@@ -138,8 +146,7 @@ class JobLine(models.Model):
     @property
     def text(self) -> str:
         """The sentence in the language of whoever reads it."""
-        sentence = gettext(self.template)
-        return sentence % self.values if self.values else sentence
+        return filled(gettext(self.template), self.values)
 
 
 class FirmwareRelease(models.Model):
@@ -247,7 +254,7 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         verbose_name = _("audit entry")
-        verbose_name_plural = _("audit log")
+        verbose_name_plural = _("audit entries")
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.who_name or '-'}: {self.action} {self.device or ''}".rstrip()

@@ -20,6 +20,7 @@ from devices.job_models import (
 )
 from devices.querysets import ConfigChangeQuerySet, DeviceQuerySet, PortQuerySet
 from devices.who import who_field
+from devices.wording import as_it_was_said, translated
 
 __all__ = [
     "AuditEntry",
@@ -139,9 +140,9 @@ class Device(models.Model):
         return self.name or self.assy
 
     @property
-    def last_told(self) -> datetime | None:
-        """When it last answered, be it over HTTP only, as an inactive unit does; None if it never did."""
-        return max((moment for moment in (self.last_seen, self.told_at, self.status_at) if moment), default=None)
+    def last_asked(self) -> datetime | None:
+        """When its web server last answered, as that of an inactive unit does; None if it never did."""
+        return max((moment for moment in (self.told_at, self.status_at) if moment), default=None)
 
 
 class Port(models.Model):
@@ -202,8 +203,8 @@ class Port(models.Model):
 class ConfigChange(models.Model):
     """A setting that somebody wished a unit to have, and what became of it. The open one of a key is the wish.
 
-    `answer` is kept in English, whoever reads it: workers write it, who know no reader. What a unit answers at the
-    moment is told in the reader's language.
+    `answer` is kept in English, whoever reads it: workers write it, who know no reader. `told` is the same sentence in
+    the reader's language.
     """
 
     class State(models.TextChoices):
@@ -234,6 +235,14 @@ class ConfigChange(models.Model):
     )
     answer = models.TextField(_("answer"), blank=True, help_text=_("What the unit said, or why it could not be asked."))
 
+    said = models.JSONField(
+        _("answer"),
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("The answer as it is translated; empty where only its text was kept."),
+    )
+
     objects = ConfigChangeQuerySet.as_manager()
 
     class Meta:
@@ -244,6 +253,12 @@ class ConfigChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device}: {self.key} = {self.wished!r} ({self.get_state_display()})"
+
+    @property
+    def told(self) -> str:
+        """What the unit said, or why it could not be asked, in the reader's language."""
+        said = as_it_was_said(self.said)
+        return self.answer if said is None else translated(said)
 
 
 class DeviceGrant(models.Model):

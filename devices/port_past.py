@@ -169,6 +169,14 @@ def take_back(port: Port, *, at_ms: int | None = None, who: Any, now: datetime |
     return last
 
 
+def last_change_ms(port: Port) -> int | None:
+    """The moment from which the port was changed last; None if it never was. Changed from that hour on again, both are
+    one change, and are taken back together.
+    """
+    last = port.past.order_by("until_ms").last()
+    return None if last is None else last.until_ms
+
+
 def as_it_is(port: Port) -> PortThen:
     """What a port is."""
     return PortThen(port.number, port.name, str(port.role), port.reversed, Decimal(port.scale))
@@ -228,7 +236,8 @@ def _refuse_moment(port: Port, at_ms: int, now: datetime) -> None:
 
 def _checked(port: Port, role: str | None, is_reversed: bool | None, scale: Decimal | None) -> dict[str, Any]:
     if role is not None and role not in Port.Role.values:
-        raise NotChanged(_named(port), gettext_noop("'%(role)s' is no role. Nothing was changed."), {"role": role})
+        template = gettext_noop("'%(role)s' is no role; the roles are %(roles)s. Nothing was changed.")
+        raise NotChanged(_named(port), template, {"role": role, "roles": ", ".join(Port.Role.values)})
     if scale is not None:
         scale = as_scale(port, scale)
     given = {"role": role, "reversed": is_reversed, "scale": scale}

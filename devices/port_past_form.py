@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext
@@ -16,7 +17,7 @@ from devices.ct6.errors import DestructiveValue
 from devices.forms import clean_name, clean_scale, name_field
 from devices.models import Port
 from devices.moment_field import LocalMomentField
-from devices.port_past import LEAST_SCALE, NotChanged, change_from, shortest, whole_hour
+from devices.port_past import LEAST_SCALE, NotChanged, change_from, last_change_ms, shortest, whole_hour
 from devices.wording import translated
 
 
@@ -50,6 +51,13 @@ class ChangeFromForm(forms.Form):
         at.initial = now.replace(minute=0, second=0, microsecond=0)
         sentence = gettext("By the clocks of %(zone)s; taken as the whole hour that it lies in.")
         at.help_text = sentence % {"zone": at.zone}
+        if (changed_ms := last_change_ms(port)) is not None:
+            moment = datetime.fromtimestamp(changed_ms / 1000, ZoneInfo(at.zone))
+            merging = gettext(
+                "Its last change is from %(moment)s on: with the same hour, both become one change, and taking that "
+                "back undoes both."
+            )
+            at.help_text += " " + merging % {"moment": f"{moment:%Y-%m-%d %H:%M %Z}"}
         wish = open_wishes(port.device).get(self._key)
         name = self.fields["name"]
         name.initial = wish.wished if wish else port.name

@@ -182,6 +182,26 @@ def _register_told(told: Answer, address: str) -> Device:
         return Device.objects.get(assy=told.assy)
 
 
+def note_told(device: Device, *, firmware_version: str, name: str | None) -> None:
+    """Write what a unit that is known told of itself over HTTP, also to `device`; empty and None: it did not tell.
+
+    One that is inactive is not heard, and would stay here what it once was.
+    """
+    told: dict[str, Any] = {"firmware_version": firmware_version[:_FIRMWARE_VERSION]} if firmware_version else {}
+    if name is not None:
+        told["name"] = name
+    with transaction.atomic():
+        held = Device.objects.select_for_update().filter(pk=device.pk).first()
+        is_renamed = held is not None and name not in (None, held.name)
+        news = _update(held, told) if held is not None else []
+        if is_renamed:
+            Device.objects.filter(pk=device.pk).update(told_at=datetime.now(UTC))
+    for key, value in told.items():
+        setattr(device, key, value)
+    for one in news:
+        log.info(one.sentence, **one.details)
+
+
 def note_seen(seen: Sequence[Seen]) -> None:
     """Write when units were last heard and what they said; in the caller's transaction."""
     heard = [(_moment(one.at), one.device_id) for one in seen if one.last_answer is None]

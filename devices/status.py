@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 from django.db.models import Q
 
+from devices import registration
+from devices.configuration.settings import UNIT_NAME, as_text
 from devices.ct6.client import UnitClient
 from devices.ct6.errors import UnitError, UnitRefused
 from devices.holding import UnitBusy, alone, client_of
@@ -71,9 +73,11 @@ def read_status(device: Device, *, now: datetime) -> Status:
 
 
 def take_status(device: Device, client: UnitClient, *, now: datetime) -> Status:
-    """The same for whoever holds the unit already. Raises UnitError."""
-    client.check_identity()
+    """The same for whoever holds the unit already, also where it is not heard. Raises UnitError."""
+    settings = client.own_config()
     told = _ask(client)
+    name = as_text(UNIT_NAME, settings[UNIT_NAME]) if UNIT_NAME in settings else None
+    registration.note_told(device, firmware_version=told["firmware_version"], name=name)
     device.status = told | _restarts(device, told)
     device.status_at = now
     Device.objects.filter(pk=device.pk).update(status=device.status, status_at=now)

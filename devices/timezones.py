@@ -2,6 +2,7 @@
 
 import zoneinfo
 from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from celery import current_app
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext_noop as _
 from kombu.exceptions import OperationalError
 
+from devices import audit
 from devices.models import Device
 
 log = structlog.get_logger(__name__)
@@ -35,15 +37,20 @@ def known_timezones() -> list[str]:
     return sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
 
 
-def change_timezone(device: Device, zone: str) -> bool:
+def change_timezone(device: Device, zone: str, *, who: Any) -> bool:
     """Let the device's days run from midnight of this zone; a task then computes its day rows anew.
 
     False if it was so already. Raises UnknownTimeZone.
     """
     if zone not in known_timezones():
         raise UnknownTimeZone(zone)
-    if not Device.objects.filter(pk=device.pk).exclude(timezone=zone).update(timezone=zone):
-        return False
+    with transaction.atomic():
+        row = Device.objects.select_for_update().filter(pk=device.pk)
+        before = row.values_list("timezone", flat=True).first()
+        if before in (None, zone):
+            return False
+        row.update(timezone=zone)
+        audit.note(who, "time_zone", device, before={"timezone": before}, after={"timezone": zone})
     device.timezone = zone
     log.info("A unit's time zone was changed; its days are computed anew", unit=device.assy, zone=zone)
     transaction.on_commit(lambda: _start_rebuild(device.pk, device.assy))

@@ -20,12 +20,13 @@ from devices import audit
 from devices.audit import without_secrets
 from devices.ct6 import dangers
 from devices.ct6.client import UnitClient
-from devices.ct6.dangers import SETTINGS_FILE
+from devices.ct6.dangers import FACTORY_FILE, SETTINGS_FILE
 from devices.ct6.errors import DestructiveValue, UnitAnsweredBadly, UnitError, UnitRefused, UnitUnreachable
 from devices.ct6.settings import refuse_unsafe_argument
 from devices.holding import alone, client_of
 from devices.models import Device
 from devices.status import flash_total_bytes
+from devices.wording import kept
 
 MAX_PATH_CHARACTERS = 128
 # What a unit needs for its own settings and its log; a full flash leaves half a file and an open connection behind.
@@ -107,7 +108,7 @@ def upload(  # noqa: PLR0913 - what goes where, and who says so
     path = _clean(device.assy, posixpath.join(_clean(device.assy, folder), name))
     with _at_unit(device, who, "file_upload", now, path) as unit:
         listing = _listing(unit.client)
-        _refuse_upload(unit, listing, path, len(data), replace=replace)
+        _refuse_upload(unit, listing, path, data, replace=replace)
         _send(unit, path, data, is_there=path in listing.paths)
         unit.done(bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), replaced=path in listing.paths)
     return path
@@ -120,7 +121,7 @@ def delete(device: Device, path: str, *, who: Any, now: datetime) -> None:
         listing = _listing(unit.client)
         _refuse_protected(device.assy, path, listing.active_folder)
         if path not in listing.paths:
-            raise _not_there(device, path)
+            raise _not_there(device, path, listing)
         unit.client.remove_file(path)
 
 
@@ -129,7 +130,8 @@ def make_folder(device: Device, path: str, *, who: Any, now: datetime) -> str:
     path = _clean(device.assy, path)
     with _at_unit(device, who, "folder_make", now, path) as unit:
         listing = _listing(unit.client)
-        _refuse_protected(device.assy, path, listing.active_folder)
+        _refuse_made(device.assy, path, listing.active_folder)
+        dangers.refuse_folder(device.assy, path)
         if {path, f"{path}/"} & listing.paths:
             raise FileRefused(device.assy, _("%(path)s is there already. Nothing was changed."), {"path": path})
         _refuse_missing_folder(unit, listing, path)
@@ -144,7 +146,7 @@ def remove_folder(device: Device, path: str, *, who: Any, now: datetime) -> None
         listing = _listing(unit.client)
         _refuse_protected(device.assy, path, listing.active_folder)
         if f"{path}/" not in listing.paths:
-            raise _not_there(device, path)
+            raise _not_there(device, path, listing)
         if any(other.startswith(f"{path}/") and other != f"{path}/" for other in listing.paths):
             template = _("%(path)s is not empty; remove what is in it first. Nothing was changed.")
             raise FileRefused(device.assy, template, {"path": path})
@@ -177,7 +179,7 @@ def _at_unit(device: Device, who: Any, action: str, now: datetime, path: str = "
             unit.client.check_identity()
             yield unit
     except UnitError as error:
-        audit.note(who, action, device, after=told | {"failed": error.message})
+        audit.note(who, action, device, after=told | {"failed": kept(error)})
         raise
     audit.note(who, action, device, after=told)
 
@@ -206,8 +208,9 @@ def _tree(path: str, inside: list[str]) -> Folder:
 def _read(device: Device, path: str, action: str, who: Any, now: datetime) -> str:
     path = _clean(device.assy, path)
     with _at_unit(device, who, action, now, path) as unit:
-        if path not in _listing(unit.client).paths:
-            raise _not_there(device, path)
+        listing = _listing(unit.client)
+        if path not in listing.paths:
+            raise _not_there(device, path, listing)
         text = unit.client.read_file(path)
         return _without_passwords(device, text) if path == f"/{SETTINGS_FILE}" else text
 
@@ -224,9 +227,10 @@ def _without_passwords(device: Device, text: str) -> str:
     return json.dumps(without_secrets(settings), indent=1, ensure_ascii=False, sort_keys=True)
 
 
-def _refuse_upload(unit: _AtUnit, listing: Listing, path: str, size: int, *, replace: bool) -> None:
-    assy = unit.device.assy
-    _refuse_protected(assy, path, listing.active_folder)
+def _refuse_upload(unit: _AtUnit, listing: Listing, path: str, data: bytes, *, replace: bool) -> None:
+    assy, size = unit.device.assy, len(data)
+    _refuse_made(assy, path, listing.active_folder)
+    dangers.refuse_file(assy, path, data, assy=assy)
     _refuse_missing_folder(unit, listing, path)
     if f"{path}/" in listing.paths or (path in listing.paths and not replace):
         template = _("%(path)s is there already; say that it is to be replaced. Nothing was changed.")
@@ -300,8 +304,18 @@ def _clean(assy: str, path: str) -> str:
 def _refuse_protected(assy: str, path: str, active_folder: str) -> None:
     if path == "/":
         raise FileRefused(assy, _("The root is neither made nor removed. Nothing was changed."))
-    dangers.refuse_removal(assy, path.lower())
+    dangers.refuse_removal(assy, path)
     dangers.refuse_active_folder(assy, path, active_folder)
+
+
+def _refuse_made(assy: str, path: str, active_folder: str) -> None:
+    if path.lower() == f"/{FACTORY_FILE}":
+        template = _(
+            "%(path)s holds the unit's label and its calibration: no file or folder is put in its place. To change it, "
+            "restore a copy of a factory configuration, which is checked and can be taken back. Nothing was sent."
+        )
+        raise DestructiveValue(path, template, {"path": path}, unit=assy)
+    _refuse_protected(assy, path, active_folder)
 
 
 def _refuse_missing_folder(unit: _AtUnit, listing: Listing, path: str) -> None:
@@ -312,5 +326,11 @@ def _refuse_missing_folder(unit: _AtUnit, listing: Listing, path: str) -> None:
         raise FileRefused(unit.device.assy, template, {"folder": folder})
 
 
-def _not_there(device: Device, path: str) -> FileRefused:
-    return FileRefused(device.assy, _("There is no %(path)s on the unit. Nothing was changed."), {"path": path})
+def _not_there(device: Device, path: str, listing: Listing) -> FileRefused:
+    if path == "/" or f"{path}/" in listing.paths:
+        template = _("%(path)s is a folder, not a file. Nothing was changed.")
+    elif path in listing.paths:
+        template = _("%(path)s is a file, not a folder. Nothing was changed.")
+    else:
+        template = _("There is no %(path)s on the unit. Nothing was changed.")
+    return FileRefused(device.assy, template, {"path": path})

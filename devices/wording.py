@@ -1,10 +1,14 @@
 """Sentences for users that are told in the language of whoever reads them, and kept in English."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from django.utils.formats import get_format
 from django.utils.translation import gettext
+
+_PLACE = re.compile(r"%\((\w+)\)[-+ 0#]*\d*(?:\.\d+)?[a-z]|%%")
 
 
 @runtime_checkable
@@ -32,6 +36,25 @@ class Sentence:
         return self.template % self.values if self.values else self.template
 
 
+def kept(said: Said) -> dict[str, Any]:
+    """The sentence with all that it needs to be told in any language later, for a JSON column."""
+    return {"template": said.template, "values": {name: _plain(value) for name, value in said.values.items()}}
+
+
+def as_it_was_said(value: object) -> Sentence | None:
+    """What `kept` made; None for anything else."""
+    if not isinstance(value, Mapping) or set(value) != {"template", "values"}:
+        return None
+    values = {name: as_it_was_said(one) or one for name, one in value["values"].items()}
+    return Sentence(value["template"], values)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Said):
+        return kept(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
 def counted(count: int, one: str, many: str) -> str:
     """The template for so many, for sentences that are kept: when they are read, only the template is there."""
     return one if count == 1 else many
@@ -39,9 +62,18 @@ def counted(count: int, one: str, many: str) -> str:
 
 def translated(said: Said) -> str:
     """The sentence in the reader's language."""
-    sentence = gettext(said.template)
-    if not said.values:
+    values = {name: translated(value) if isinstance(value, Said) else value for name, value in said.values.items()}
+    return filled(gettext(said.template), values)
+
+
+def filled(sentence: str, values: Mapping[str, object]) -> str:
+    """The values in their places, fractions with the reader's decimal separator; with no values it stays as it is."""
+    if not values:
         return sentence
-    return sentence % {
-        name: translated(value) if isinstance(value, Said) else value for name, value in said.values.items()
-    }
+    point = get_format("DECIMAL_SEPARATOR")
+
+    def shown(place: re.Match[str]) -> str:
+        text = place[0] % values
+        return text.replace(".", point) if isinstance(values.get(place[1]), float) else text
+
+    return _PLACE.sub(shown, sentence)

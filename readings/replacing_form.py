@@ -26,7 +26,6 @@ class ReplacingForm(forms.Form):
     new = forms.ModelChoiceField(
         label=_("The unit that takes its place"),
         queryset=Device.objects.none(),
-        empty_label=None,
         widget=UnfoldAdminSelectWidget,
     )
     at = LocalMomentField(label=_("From"), required=False)

@@ -12,18 +12,22 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from devices import audit
 from devices.admin.shown import there
 from devices.models import AuditEntry
+from devices.wording import as_it_was_said, translated
 
 # How people call what the verbs write down.
 _ACTIONS = {
     "add": _("added by its address"),
     "adopt": _("adopted"),
+    "grant": _("grant changed"),
     "ignore": _("ignored"),
+    "cancel": _("job cancelled"),
     "calibrated": _("calibrated"),
     "calibration_left_gains": _("calibration stopped, gains left"),
     "change_from": _("port changed from a moment on"),
@@ -37,6 +41,7 @@ _ACTIONS = {
     "files_list": _("files listed"),
     "folder_make": _("folder made"),
     "folder_remove": _("folder removed"),
+    "move": _("found at another address"),
     "power_cycle": _("power cycle asked for"),
     "reboot": _("reboot asked for"),
     "release_accepted": _("firmware release accepted"),
@@ -45,10 +50,42 @@ _ACTIONS = {
     "set_up": _("set up"),
     "sweep": _("networks swept"),
     "take_back": _("port's last change taken back"),
+    "time_zone": _("time zone changed"),
+    "undo": _("change of settings taken back"),
     "upgrade_asked": _("upgrade asked for"),
     "upgrade_lost": _("upgrade failed, unit lost"),
     "upgrade_taken_back": _("upgrade taken back"),
     "upgraded": _("upgraded"),
+    "wish": _("settings wished"),
+}
+
+
+# What the verbs call what was so; settings and ports have names of their own.
+_WHAT = {
+    "address": _("address"),
+    "addresses": _("addresses"),
+    "adoption": _("adoption"),
+    "asked": _("asked"),
+    "assy": _("assembly label"),
+    "bytes": _("bytes"),
+    "cancel_wanted": _("cancel wanted"),
+    "factory_config": _("factory configuration"),
+    "failed": _("failed"),
+    "firmware_version": _("firmware"),
+    "from": pgettext_lazy("a moment", "from"),
+    "group": _("group"),
+    "job": _("job"),
+    "kind": _("kind"),
+    "networks": _("networks"),
+    "path": pgettext_lazy("of a file", "path"),
+    "reason": _("reason"),
+    "release": _("release"),
+    "replaced": _("replaced"),
+    "rights": _("rights"),
+    "state": _("state"),
+    "timezone": _("time zone"),
+    "units": _("units"),
+    "version": _("version"),
 }
 
 
@@ -60,7 +97,7 @@ def action_in_words(action: str) -> str:
 def entry_shown(entry: AuditEntry) -> dict[str, Any]:
     """An entry for a table of one unit's entries."""
     return {
-        "at": _moment(entry),
+        "at": there(entry.at, entry.device.timezone if entry.device else settings.CT6_TIMEZONE, seconds=True),
         "who": _who(entry),
         "action": capfirst(action_in_words(entry.action)),
         "before": _values(entry.before),
@@ -68,12 +105,9 @@ def entry_shown(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def _moment(entry: AuditEntry) -> str:
-    zone = entry.device.timezone if entry.device else settings.CT6_TIMEZONE
-    return there(entry.at, zone, seconds=True)
-
-
 def _who(entry: AuditEntry) -> str:
+    if entry.who_id is None and entry.who_name.endswith(audit.COMMAND_LINE):
+        return gettext("%(name)s (command line)") % {"name": entry.who_name.removesuffix(audit.COMMAND_LINE)}
     return entry.who_name or gettext("by itself")
 
 
@@ -83,11 +117,15 @@ def _values(values: Mapping[str, Any]) -> SafeString:
     return format_html_join(
         "",
         '<div><span class="text-font-subtle-light dark:text-font-subtle-dark">{}:</span> {}</div>',
-        ((key, _value(value)) for key, value in values.items()),
+        ((_WHAT.get(key, key), _value(value)) for key, value in values.items()),
     )
 
 
 def _value(value: Any) -> str:
+    if (said := as_it_was_said(value)) is not None:
+        return translated(said)
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -104,7 +142,7 @@ class AuditEntryAdmin(ModelAdmin):
 
     @admin.display(description=_("At"), ordering="at")
     def moment(self, entry: AuditEntry) -> str:
-        return _moment(entry)
+        return there(entry.at, settings.CT6_TIMEZONE, seconds=True)
 
     @admin.display(description=_("Who"), ordering="who_name")
     def who_shown(self, entry: AuditEntry) -> str:

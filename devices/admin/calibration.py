@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import get_format
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext
@@ -71,7 +72,7 @@ def progress(request: HttpRequest, device: Device, job_id: int) -> HttpResponse:
 def cancel(request: HttpRequest, device: Device, job_id: int) -> HttpResponse:
     """Ask a calibration to stop; the gains of before are put back."""
     job = get_object_or_404(_jobs(device), pk=job_id)
-    if queue.cancel(job, timezone.now()):
+    if queue.cancel(job, timezone.now(), who=request.user):
         messages.info(request, gettext("It is being stopped; the gains of before are put back."))
     else:
         messages.warning(request, gettext("It is too late to stop it."))
@@ -149,8 +150,8 @@ def _round(row: Mapping[str, Any]) -> dict[str, Any]:
         "setting": row["setting"],
         "port": row["port"],
         "value": as_offset(int(row["value"])) if is_offset else row["value"],
-        "reading": f"{row['reading']:.{digits}f}",
-        "error": f"{row['error']:+.{digits}f}",
+        "reading": _localised(f"{row['reading']:.{digits}f}"),
+        "error": _localised(f"{row['error']:+.{digits}f}"),
         "unit": "V" if is_voltage else "A",
         "near_enough": abs(row["error"]) < near_enough,
     }
@@ -167,7 +168,12 @@ def _gains(done: Calibration) -> list[dict[str, Any]]:
 def _shown(key: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{as_offset(int(value)) if key.endswith('_IOFFSET') else value:.9g}"
+    return _localised(f"{as_offset(int(value)) if key.endswith('_IOFFSET') else value:.9g}")
+
+
+def _localised(number: str) -> str:
+    """With the reader's decimal separator."""
+    return number.replace(".", get_format("DECIMAL_SEPARATOR"))
 
 
 def _plot(done: Calibration | None) -> dict[str, Any] | None:
@@ -224,9 +230,9 @@ def _drift(device: Device) -> list[dict[str, Any]]:
         rows.append(
             {
                 "key": key,
-                "first": f"{line[0].value:.9g}",
-                "now": f"{line[-1].value:.9g}",
-                "change": "" if change is None else f"{change:+.2f} %",
+                "first": _localised(f"{line[0].value:.9g}"),
+                "now": _localised(f"{line[-1].value:.9g}"),
+                "change": "" if change is None else _localised(f"{change:+.2f} %"),
                 "count": len(line),
                 "since": line[0].at.astimezone(ZoneInfo(device.timezone)),
                 "points": [[round(one.at.timestamp() * 1000), one.value] for one in line],

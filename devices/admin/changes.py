@@ -1,7 +1,6 @@
 """What was wished of units, in the admin."""
 
-from zoneinfo import ZoneInfo
-
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern
@@ -11,7 +10,7 @@ from unfold.admin import ModelAdmin
 
 from devices import configuration
 from devices.admin import settings_of_many
-from devices.admin.shown import CHANGE_COLOURS, badge
+from devices.admin.shown import CHANGE_COLOURS, badge, there
 from devices.configuration import in_words
 from devices.models import ConfigChange
 
@@ -20,7 +19,7 @@ from devices.models import ConfigChange
 class ConfigChangeAdmin(ModelAdmin):
     """Who wished what of which unit, and what became of it. Nothing is edited here."""
 
-    list_display = ("made_there", "device", "setting", "before_shown", "wished_shown", "state_shown", "who", "answer")
+    list_display = ("made_there", "device", "setting", "before_shown", "wished_shown", "state_shown", "who", "told")
     list_display_links = None
     list_filter = ("state", "device", "who")
     list_select_related = ("device", "who")
@@ -29,8 +28,7 @@ class ConfigChangeAdmin(ModelAdmin):
 
     @admin.display(description=_("Made"), ordering="made")
     def made_there(self, change: ConfigChange) -> str:
-        local = change.made.astimezone(ZoneInfo(change.device.timezone))
-        return f"{local:%Y-%m-%d %H:%M %Z}"
+        return there(change.made, settings.CT6_TIMEZONE)
 
     @admin.display(description=_("Setting"), ordering="key")
     def setting(self, change: ConfigChange) -> str:
@@ -47,6 +45,10 @@ class ConfigChangeAdmin(ModelAdmin):
     @admin.display(description=_("State"), ordering="state")
     def state_shown(self, change: ConfigChange) -> SafeString:
         return badge(change.get_state_display(), CHANGE_COLOURS[change.state])
+
+    @admin.display(description=_("Answer"), ordering="answer")
+    def told(self, change: ConfigChange) -> str:
+        return change.told
 
     def get_urls(self) -> list[URLPattern]:
         return [*settings_of_many.patterns(), *super().get_urls()]

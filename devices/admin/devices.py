@@ -21,7 +21,7 @@ from devices.access import Right
 from devices.admin import calibration, factory, files, operating, ports, rollouts, set_up, settings
 from devices.admin.rollouts import upgrade_units
 from devices.admin.settings_of_many import set_same_settings
-from devices.admin.shown import ago, badge
+from devices.admin.shown import badge, sign_of_life
 from devices.admin.unit_card import unit_context
 from devices.admin.unit_rights import UnitRights
 from devices.configuration import UNIT_NAME, in_words, open_wishes, port_name_key, with_open_wishes
@@ -171,18 +171,18 @@ class DeviceAdmin(UnitRights, ModelAdmin):
 
     @admin.display(description=_("State"), ordering="last_seen")
     def state(self, device: Device) -> SafeString:
-        if device.last_told is None:
+        if device.last_seen is None and device.last_asked is None:
             return badge(gettext("never seen"), "")
         if device.last_seen is not None and device.last_seen >= timezone.now() - silence_limit():
             return badge(gettext("online"), "success")
         if device.active is False:
             return badge(gettext("inactive"), "info")
-        # One that was added by its address has told its web server's side only.
+        # Of one that was added by its address, only its web server has answered.
         return badge(gettext("not heard yet"), "") if device.last_seen is None else badge(gettext("offline"), "danger")
 
     @admin.display(description=_("Last seen"), ordering="last_seen")
     def seen(self, device: Device) -> str:
-        return ago(device.last_told)
+        return sign_of_life(device)
 
     @admin.display(description=_("Adoption"), ordering="adoption")
     def adoption_state(self, device: Device) -> SafeString:
@@ -262,7 +262,7 @@ class DeviceAdmin(UnitRights, ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Device, form: DeviceForm, change: bool) -> None:
         """Nothing of the row is saved as a whole: the collector writes it all the time."""
-        if "timezone" in form.changed_data and change_timezone(obj, form.cleaned_data["timezone"]):
+        if "timezone" in form.changed_data and change_timezone(obj, form.cleaned_data["timezone"], who=request.user):
             sentence = gettext("The days of %(device)s run in %(zone)s now and are computed anew.")
             self.message_user(request, sentence % {"device": obj, "zone": obj.timezone})
         for button in self.get_actions_submit_line(request, obj.pk):

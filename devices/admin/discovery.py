@@ -200,7 +200,7 @@ def _heard_html(request: HttpRequest) -> str:
                 "device": device,
                 "marks": _badges(marks),
                 "adoption": _adoption_badge(device),
-                "seen": gettext("now") if shortly else ago(device.last_told),
+                "seen": gettext("now") if shortly else ago(device.last_seen),
                 "wizard": device.adoption != Device.Adoption.ADOPTED,
                 "adopt": device.adoption != Device.Adoption.ADOPTED and not _is_doubtful(marks),
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -66,7 +67,7 @@ class JobAdmin(ModelAdmin):
 
     @admin.display(description=_("Asked"), ordering="made")
     def asked_for(self, job: Job) -> str:
-        return there(job.made, job.device.timezone)
+        return there(job.made, settings.CT6_TIMEZONE)
 
     @admin.display(description=_("Took"))
     def took(self, job: Job) -> str:
@@ -141,7 +142,7 @@ def state(request: HttpRequest, job_id: int) -> JsonResponse:
 def cancel(request: HttpRequest, job_id: int) -> HttpResponseRedirect:
     job = _job(request, job_id)
     check(request, right_for(job.kind), job.device)
-    if queue.cancel(job, timezone.now()):
+    if queue.cancel(job, timezone.now(), who=request.user):
         messages.success(request, gettext("It stops at the next place where the unit is left as it was."))
     else:
         messages.error(request, gettext("It is over, or stopping it now would leave the unit half-changed."))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
@@ -27,6 +28,7 @@ from devices.admin.shown import ago, badge, there
 from devices.firmware import rollouts
 from devices.firmware.outlook import Outlook, look_ahead
 from devices.firmware.preflight import UpgradeRefused
+from devices.firmware.rollouts import MomentPassed
 from devices.firmware_forms import HowForm, WhichForm
 from devices.jobs import queue
 from devices.models import Device, FirmwareRelease, Job, JobLine, Rollout
@@ -141,6 +143,9 @@ def _ask(request: HttpRequest, which: WhichForm, how: HowForm) -> Rollout | None
             stop_at_failure=how.cleaned_data["stop_at_failure"],
             across_2_8=how.cleaned_data.get("across_2_8", False),
         )
+    except MomentPassed as refusal:
+        how.add_error("not_before", translated(refusal))
+        return None
     except UpgradeRefused as refusal:
         how.add_error("across_2_8" if "across_2_8" in how.fields else None, translated(refusal))
         return None
@@ -231,7 +236,7 @@ def cancel(request: HttpRequest, rollout_id: int) -> HttpResponseRedirect:
         raise PermissionDenied(gettext("You have no right to upgrade any of these units ('operate')."))
     # Those that wait first: the end of one must not let them begin. One that ends may end the others with it.
     for job in sorted(mine, key=lambda job: (job.state != Job.State.WAITING, -job.wave)):
-        queue.cancel(job, timezone.now())
+        queue.cancel(job, timezone.now(), who=request.user)
     going = Job.objects.filter(pk__in=[job.pk for job in mine if not job.is_over and not job.cancel_wanted])
     stopped = going.filter(Q(state=Job.State.CANCELLED) | Q(cancel_wanted=True)).count()
     sentence = ngettext("%(count)d job is stopped.", "%(count)d jobs are stopped.", stopped)
@@ -279,7 +284,7 @@ def _jobs_html(jobs: list[Job]) -> str:
 
 def _why_waiting(job: Job) -> str:
     if job.not_before is not None and job.not_before > timezone.now():
-        return gettext("Begins at %(moment)s.") % {"moment": there(job.not_before, job.device.timezone)}
+        return gettext("Begins at %(moment)s.") % {"moment": there(job.not_before, settings.CT6_TIMEZONE)}
     return gettext("Waits for the first unit.") if job.wave else gettext("Waits for a worker.")
 
 

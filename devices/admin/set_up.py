@@ -76,7 +76,7 @@ def _kept_as(device: Device) -> str:
 
 
 def _outcome(done: SetUp) -> dict[str, Any]:
-    """As the session keeps it. What was said was said in this user's language; the rows themselves are English."""
+    """As the session keeps it. Said in this user's language."""
     pushed = done.pushed
     said = {change.pk: translated(pushed.answers[change.key]) for change in (*pushed.confirmed, *pushed.refused)}
     why = translated(pushed.error) if pushed.error else ""
@@ -99,7 +99,7 @@ def _changes_html(request: HttpRequest, device: Device, outcome: dict[str, Any])
                 "setting": capfirst(configuration.setting_name(change.key)),
                 "wished": configuration.in_words(change.key, change.wished),
                 "state": badge(change.get_state_display(), CHANGE_COLOURS[change.state]),
-                "said": then["said"] if then["state"] == change.state else change.answer,
+                "said": then["said"] if then["state"] == change.state else change.told,
             }
         )
     waits = any(change.state == ConfigChange.State.OPEN for change in changes)

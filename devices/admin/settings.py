@@ -162,7 +162,7 @@ def _lines(form: UnitSettingsForm, fields: list[BoundField]) -> Iterator[Line]:
             yield Line(field, setting.key, held, badge(gettext("changed at the unit"), "info"), _changed(setting))
             continue
         state = badge(gettext("waiting for the unit"), "warning") if wish is not None else ""
-        yield Line(field, setting.key, held, state, wish.answer if wish is not None else "")
+        yield Line(field, setting.key, held, state, wish.told if wish is not None else "")
 
 
 def _changed(setting: Setting) -> str:

@@ -101,7 +101,7 @@ def _changes_html(request: HttpRequest, devices: Sequence[Device]) -> tuple[str,
             "setting": capfirst(configuration.setting_name(change.key)),
             "wished": configuration.in_words(change.key, change.wished),
             "state": badge(change.get_state_display(), CHANGE_COLOURS[change.state]),
-            "said": change.answer,
+            "said": change.told,
         }
         for change in changes
     ]

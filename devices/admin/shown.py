@@ -1,6 +1,7 @@
 """How pages of the admin show states and moments."""
 
 from datetime import datetime
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
@@ -8,10 +9,23 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
-from django.utils.translation import gettext
+from django.utils.translation import gettext, npgettext_lazy
+
+from devices.models import Device
+from devices.querysets import silence_limit
 
 # Of what became of a wish.
 CHANGE_COLOURS = {"confirmed": "success", "open": "warning", "refused": "danger", "replaced": ""}
+
+# In languages with cases these are others than the plain ones: 3 Tage, but vor 3 Tagen.
+_SPANS = {
+    "year": npgettext_lazy("ago", "%(num)d year", "%(num)d years", "num"),
+    "month": npgettext_lazy("ago", "%(num)d month", "%(num)d months", "num"),
+    "week": npgettext_lazy("ago", "%(num)d week", "%(num)d weeks", "num"),
+    "day": npgettext_lazy("ago", "%(num)d day", "%(num)d days", "num"),
+    "hour": npgettext_lazy("ago", "%(num)d hour", "%(num)d hours", "num"),
+    "minute": npgettext_lazy("ago", "%(num)d minute", "%(num)d minutes", "num"),
+}
 
 
 def badge(text: str, colour: str) -> SafeString:
@@ -27,7 +41,20 @@ def ago(moment: datetime | None) -> str:
     seconds = (now - moment).total_seconds()
     if seconds < 60:
         return gettext("%(seconds)d s ago") % {"seconds": round(max(seconds, 0))}
-    return gettext("%(span)s ago") % {"span": timesince(moment, now, depth=1)}
+    return gettext("%(span)s ago") % {
+        "span": timesince(moment, now, time_strings=cast("dict[str, str]", _SPANS), depth=1)
+    }
+
+
+def sign_of_life(device: Device) -> str:
+    """When the unit was heard, and when only its web server answered: a unit that was never heard has an address that
+    somebody typed, and one that is inactive says nothing by itself.
+    """
+    heard, asked = device.last_seen, device.last_asked
+    if asked is None or (heard is not None and heard >= asked - silence_limit()):
+        return ago(heard)
+    over_http = gettext("asked over HTTP %(ago)s") % {"ago": ago(asked)}
+    return over_http if heard is None else f"{ago(heard)}; {over_http}"
 
 
 def there(moment: datetime | None, zone: str, *, seconds: bool = False) -> str:

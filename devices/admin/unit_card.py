@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
@@ -79,14 +80,20 @@ def _facts(device: Device, kept: Status | None) -> list[tuple[str, str]]:
         return []
     facts = [
         (gettext("Firmware"), _firmware(kept)),
-        (gettext("Running since"), f"{there(kept.started, device.timezone)} ({span(kept.uptime_s)})"),
+        (gettext("Running since"), f"{there(kept.started, device.timezone)} ({_running_for(kept)})"),
         (gettext("Restarts seen"), _restarts(device, kept)),
         (gettext("Memory used"), _share(kept.ram_used_bytes, kept.ram_total_bytes)),
         (gettext("Flash used"), _share(kept.flash_used_bytes, kept.flash_total_bytes)),
         (gettext("Clock"), _clock(kept)),
-        (gettext("Last answer"), ago(device.last_told)),
+        (gettext("Last heard"), ago(device.last_seen)),
+        (gettext("Last asked over HTTP"), ago(device.last_asked)),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _running_for(kept: Status) -> str:
+    """Until now: it is not asked each time that somebody looks."""
+    return span((timezone.now() - kept.started).total_seconds())
 
 
 def _firmware(kept: Status) -> str:

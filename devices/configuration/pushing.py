@@ -25,7 +25,7 @@ from devices.ct6.client import UnitClient
 from devices.ct6.errors import DestructiveValue, UnitError, UnitRefused
 from devices.holding import Hold, UnitBusy, alone, client_of
 from devices.models import ConfigChange, Device
-from devices.wording import Said, Sentence
+from devices.wording import Said, Sentence, kept
 
 log = structlog.get_logger(__name__)
 
@@ -234,7 +234,7 @@ def _settled(
     answers |= {change.key: why_not(change.key, written.held, written.refusals) for change in refused}
     for change in tried:
         state = _State.CONFIRMED if change in confirmed else _State.REFUSED
-        _settle(change, state, str(answers[change.key]), now)
+        _settle(change, state, answers[change.key], now)
     if written.unkept is not None:
         _note_failure(device, waiting, written.unkept, now)
     log.info(
@@ -260,21 +260,21 @@ def _note_before(changes: Iterable[ConfigChange], held: Mapping[str, object]) ->
             ConfigChange.objects.filter(pk=change.pk).update(before=change.before, before_known=True)
 
 
-def _settle(change: ConfigChange, state: ConfigChange.State, answer: str, now: datetime) -> None:
+def _settle(change: ConfigChange, state: ConfigChange.State, answer: Sentence, now: datetime) -> None:
     """Close the wish and forget its password, unless a newer one has replaced it meanwhile."""
-    change.answer = answer
+    change.answer, change.said = str(answer), kept(answer)
     change.attempts += 1
     change.secret = ""
-    values = {"state": state, "settled": now, "answer": answer, "attempts": change.attempts, "secret": ""}
-    if ConfigChange.objects.open().filter(pk=change.pk).update(**values):
+    values = {"answer": change.answer, "said": change.said, "attempts": change.attempts, "secret": ""}
+    if ConfigChange.objects.open().filter(pk=change.pk).update(state=state, settled=now, **values):
         change.state, change.settled = state, now
 
 
 def _note_failure(device: Device, changes: list[ConfigChange], error: UnitError, now: datetime) -> None:
     for change in changes:
         change.attempts += 1
-        change.answer = error.message
+        change.answer, change.said = error.message, kept(error)
         change.next_attempt = now + retry_delay(change.attempts)
-        values = {"answer": change.answer, "attempts": F("attempts") + 1, "next_attempt": change.next_attempt}
-        ConfigChange.objects.open().filter(pk=change.pk).update(**values)
+        values = {"answer": change.answer, "said": change.said, "next_attempt": change.next_attempt}
+        ConfigChange.objects.open().filter(pk=change.pk).update(attempts=F("attempts") + 1, **values)
     log.warning("A unit did not take its wishes; they are kept", unit=device.assy, reason=error.message)

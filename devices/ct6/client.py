@@ -72,7 +72,7 @@ class UnitClient:
     def check_identity(self) -> None:
         """Raise WrongUnit if another unit than `assy` answers here; without `assy` all are right."""
         if self.assy is not None:
-            self._checked_config()
+            self.own_config()
 
     def stats(self) -> dict[str, object]:
         """The live values, with the keys of an answer."""
@@ -85,6 +85,14 @@ class UnitClient:
     def config(self) -> dict[str, object]:
         """Every setting, the WiFi password included: not for logs. Quotes in names come as apostrophes."""
         return self._ask("get_config")
+
+    def own_config(self) -> dict[str, object]:
+        """The same, of `assy` only. Raises WrongUnit for those of another unit."""
+        held = self.config()
+        label = self._text_in(held, "ASSY")
+        if self.assy not in (None, label):
+            raise self._another_unit(label)
+        return held
 
     def firmware_version(self) -> str:
         return self._text_in(self._ask("fw_version"), "FIRMWARE_VERSION")
@@ -119,7 +127,7 @@ class UnitClient:
 
         Refused, as DestructiveValue, with gains or a line frequency that the unit would not start with.
         """
-        dangers.refuse_calibration(self._unit, self._checked_config())
+        dangers.refuse_calibration(self._unit, self.own_config())
         self._done("save_factory_cfg")
 
     def init_meter_chips(self) -> None:
@@ -127,7 +135,7 @@ class UnitClient:
 
         Refused, as DestructiveValue, with those that the unit would hang at.
         """
-        dangers.refuse_calibration(self._unit, self._checked_config())
+        dangers.refuse_calibration(self._unit, self.own_config())
         self._done("init_atm90e32_devs")
 
     # Restarting
@@ -189,17 +197,20 @@ class UnitClient:
         self._change_path("rmfile", "file", path)
 
     def make_folder(self, path: str) -> None:
+        dangers.refuse_folder(self._unit, path)
         self._change_path("mkdir", "dir", path)
 
     def remove_folder(self, path: str) -> None:
         """Remove an empty folder."""
+        dangers.refuse_removal(self._unit, path)
         self._change_path("rmdir", "dir", path)
 
     def send_file(self, name: str, folder: str, data: bytes) -> None:
         """Write a file, which the unit hashes before it says yes. The folder's parents must exist.
 
         The unit creates the folder itself; on a time-out a part of the file may be left there. Refused, as
-        DestructiveValue, for what it could not start with, and in the active application folder.
+        DestructiveValue, for what it could not start with, in the active application folder, and code anywhere but in
+        the other one.
         """
         path = f"{folder.rstrip('/')}/{name}"
         for argument in (name, folder):
@@ -256,18 +267,10 @@ class UnitClient:
         self._done(command, f"{key}={path}")
 
     def _restart(self, command: str) -> None:
-        dangers.refuse_start(self._unit, self._checked_config())
+        dangers.refuse_start(self._unit, self.own_config())
         self._refuse_no_application()
         self._active_folder = ""
         self._done(command)
-
-    def _checked_config(self) -> dict[str, object]:
-        """The settings of the right unit; raises WrongUnit for those of another."""
-        held = self.config()
-        label = self._text_in(held, "ASSY")
-        if self.assy not in (None, label):
-            raise self._another_unit(label)
-        return held
 
     def _another_unit(self, found: str) -> WrongUnit:
         template = _(

@@ -20,9 +20,24 @@ SETTINGS_FILE = "this.machine.cfg"
 FACTORY_FILE = "factory.cfg"
 START_FILES = frozenset({SETTINGS_FILE, "main.py", "boot.py"})
 DEFAULT_FOLDER = "/app1"  # what a unit starts that was reset to its defaults
+APPLICATION_FOLDERS = (DEFAULT_FOLDER, "/app2")
 
 _APPLICATION = re.compile(r"/app\d+(?:/|$)", re.ASCII)
+_CODE = (".py", ".mpy")
 _BYTECODE = b"M\x06"  # what the units' MicroPython starts: the letter M and format 6
+_SHORTEST_BYTECODE_BYTES = 16  # an empty module whose name has one letter
+_MOST_INTEGER_BITS = 31  # its fourth byte; a unit takes no code for a machine with larger numbers
+# A unit looks for a module in the root of its flash before it looks for those that are built in or its own, and takes
+# a folder for one as well.
+_MODULES = frozenset(
+    {
+        "_thread", "aioble", "app", "array", "asyncio", "binascii", "bluetooth", "cmd_handler", "collections",
+        "constants", "cryptolib", "deflate", "dht", "ds18x20", "errno", "framebuf", "gc", "hashlib", "heapq", "io",
+        "json", "lib", "lwip", "machine", "math", "mean_stats", "micropython", "mip", "neopixel", "network", "ntptime",
+        "onewire", "os", "platform", "project", "random", "re", "requests", "rp2", "select", "socket", "ssl", "struct",
+        "sys", "time", "tls", "uasyncio", "uctypes", "urequests", "vga2_bold_16x16", "webrepl", "websocket",
+    }
+)  # fmt: skip
 _GAIN = re.compile(r"C[ST]\d+_(?:VOLTAGE_|I)GAIN", re.ASCII)
 _OFFSET = re.compile(r"CT\d+_IOFFSET", re.ASCII)
 _MUST_BE_NUMBERS = ("MQTT_SERVER_PORT", "PF_WATTS_THRESHOLD", "ZERO_POWER_GATE_WATTS")
@@ -38,6 +53,14 @@ _FACTORY_REMOVED = _(
 _BROKEN_BYTECODE = _(
     "%(path)s is no bytecode that a unit can run (it needs mpy-cross of format 6): a unit that starts with it never "
     "comes back. Nothing was sent."
+)
+_CODE_ELSEWHERE = _(
+    "%(path)s is code outside the application folders: a unit that looks for a module of that name would find it "
+    "first, and could fail to start. Code goes into the folder of the application that is not in use. Nothing was sent."
+)
+_FOLDER_LIKE_A_MODULE = _(
+    "%(path)s has the name of a module: a unit would take the folder for it, and could fail to start. Choose another "
+    "name. Nothing was sent."
 )
 _ACTIVE_FOLDER = _(
     "%(path)s belongs to the application that the unit runs: half of one and half of another does not start. Upgrade "
@@ -86,8 +109,8 @@ def refuse_command(unit: str, command: str, known: Collection[str]) -> None:
 
 
 def refuse_removal(unit: str, path: str) -> None:
-    """Raise for a file that a unit cannot do without."""
-    name = _from_root(path)
+    """Raise for a file that a unit cannot do without; also for a folder, since a unit removes both alike."""
+    name = _from_root(path).lower()
     if name in START_FILES:
         raise DestructiveValue(path, _START_FILE, {"path": path}, unit=unit)
     if name == FACTORY_FILE:
@@ -96,13 +119,22 @@ def refuse_removal(unit: str, path: str) -> None:
 
 def refuse_file(unit: str, path: str, data: bytes, *, assy: str | None) -> None:
     """Raise for a file that a unit could not start with. `assy` is the label of the unit that it is meant for."""
-    name = _from_root(path)
+    name = _from_root(path).lower()
     if name in START_FILES:
         raise DestructiveValue(path, _START_FILE, {"path": path}, unit=unit)
     if name == FACTORY_FILE:
         _refuse_factory_file(unit, path, data, assy)
-    if name.endswith(".mpy") and not data.startswith(_BYTECODE):
+    if name.endswith(_CODE) and not _lies_in_an_application(name):
+        raise DestructiveValue(path, _CODE_ELSEWHERE, {"path": path}, unit=unit)
+    if name.endswith(".mpy") and not _is_bytecode(data):
         raise DestructiveValue(path, _BROKEN_BYTECODE, {"path": path}, unit=unit)
+    _refuse_like_a_module(unit, posixpath.dirname(name))
+
+
+def refuse_folder(unit: str, path: str) -> None:
+    """Raise for a folder that must not be made: in place of a file that a unit needs, or of a module."""
+    refuse_removal(unit, path)
+    _refuse_like_a_module(unit, path)
 
 
 def is_of_an_application(path: str) -> bool:
@@ -163,6 +195,21 @@ def wifi_is_gone(held: Mapping[str, object]) -> bool:
     """Whether the settings name no network to join."""
     wifi = held.get("WIFI")
     return isinstance(wifi, Mapping) and not wifi.get("SSID")
+
+
+def _lies_in_an_application(name: str) -> bool:
+    return f"/{name}".startswith(tuple(f"{folder}/" for folder in APPLICATION_FOLDERS))
+
+
+def _is_bytecode(data: bytes) -> bool:
+    is_whole = len(data) >= _SHORTEST_BYTECODE_BYTES  # the unit's own hash cannot tell what was cut off before
+    return is_whole and data.startswith(_BYTECODE) and data[3] <= _MOST_INTEGER_BITS
+
+
+def _refuse_like_a_module(unit: str, folder: str) -> None:
+    """Within an application folder the names are the application's own."""
+    if _from_root(folder).partition("/")[0].lower() in _MODULES:
+        raise DestructiveValue(folder, _FOLDER_LIKE_A_MODULE, {"path": f"/{_from_root(folder)}"}, unit=unit)
 
 
 def _refuse_factory_file(unit: str, path: str, data: bytes, assy: str | None) -> None:

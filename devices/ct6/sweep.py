@@ -90,17 +90,23 @@ Guard = Callable[[Target], AbstractContextManager[bool]]
 
 
 def networks_from(texts: Iterable[str]) -> list[ipaddress.IPv4Network]:
-    """The networks, without those that lie within another. Raises NotSwept for what must not or cannot be swept."""
-    networks = list(ipaddress.collapse_addresses([_network(text) for text in texts]))
-    count = sum(network.num_addresses for network in networks)
+    """The networks, each once and as it was named. Raises NotSwept for what must not or cannot be swept."""
+    networks = sorted({_network(text) for text in texts})
+    count = sum(network.num_addresses for network in ipaddress.collapse_addresses(networks))
     if count > MOST_ADDRESSES:
         raise NotSwept("", _TOO_MANY, {"count": count, "most": MOST_ADDRESSES})
     return networks
 
 
 def addresses_of(networks: Iterable[ipaddress.IPv4Network]) -> list[str]:
-    """Every address that a unit can have, network and broadcast addresses left out."""
-    return [str(address) for network in networks for address in network.hosts()]
+    """Every address that a unit can have, in order and each once.
+
+    Network and broadcast addresses are left out, unless another of the networks holds them as a place for a unit: an
+    address that was named by itself is always asked.
+    """
+    # Not collapsed into larger networks before, which would leave out what stands at their edges.
+    found = {address for network in networks for address in network.hosts()}
+    return [str(address) for address in sorted(found)]
 
 
 def local_address(text: str) -> str:

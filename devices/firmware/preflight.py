@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -16,32 +15,33 @@ from devices.firmware.compiling import flash_bytes
 from devices.firmware.starting import last_start, make_active
 from devices.firmware.unit_at_hand import UnitAtHand
 from devices.firmware.values import is_heard, sane_over_http
+from devices.firmware.versions import has_old_gains
 from devices.gains import NoFactoryConfig
 from devices.models import FactoryConfig, FirmwareRelease
 
-# From this version on current gains mean something else.
-GAINS_CHANGED: Final = (2, 8)
-_COUNTED_IN_DECIMALS: Final = ((2, 60), (2, 79))
 FOLDERS: Final = ("/app1", "/app2")
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})", re.ASCII)
 
 
 class UpgradeRefused(UnitError):
     """The upgrade is not begun, or not gone on with; the unit runs what it ran."""
 
 
+class CrossingRefused(UpgradeRefused):
+    """It would cross 2.8, and nobody has said that the ports will be calibrated again."""
+
+
 def crosses_2_8(before: str, after: str) -> bool:
     """Whether the current gains have to be calibrated again between these versions, in either direction."""
-    return _has_old_gains(before) != _has_old_gains(after)
+    return has_old_gains(before) != has_old_gains(after)
 
 
-def crossing_refused(assy: str, before: str, after: str) -> UpgradeRefused:
+def crossing_refused(assy: str, before: str, after: str) -> CrossingRefused:
     """The refusal of an upgrade across 2.8 for which nobody has said that the ports will be calibrated again."""
     template = _(
         "from %(before)s to %(after)s the meaning of the current gains changes (at 2.8): every port must be calibrated "
         "again afterwards. Nothing was changed. Ask for it with this confirmed."
     )
-    return UpgradeRefused(assy, template, {"before": before, "after": after})
+    return CrossingRefused(assy, template, {"before": before, "after": after})
 
 
 def look_before(unit: UnitAtHand, release: FirmwareRelease, files: Mapping[str, bytes]) -> None:
@@ -55,6 +55,8 @@ def look_before(unit: UnitAtHand, release: FirmwareRelease, files: Mapping[str, 
     unit.ask(UnitClient.check_identity)
     version = unit.ask(UnitClient.firmware_version)
     _refuse_unasked_crossing(unit, version, release.version)
+    if version == release.version:
+        progress.warn(_("It runs %(version)s already, and is given it again."), version=version)
     active = _whole_active_folder(unit)
     _refuse_too_big(unit, files)
     sane = unit.ask(sane_over_http)
@@ -149,12 +151,3 @@ def _back_up_once(unit: UnitAtHand) -> None:
         progress.remember(factory_config=None)
     else:
         progress.remember(factory_config=copy.pk)
-
-
-def _has_old_gains(version: str) -> bool:
-    """Versions are two numbers, and what is no version counts as old. For a time, though, they were counted in
-    decimals: 2.67 came before 2.8.
-    """
-    found = _VERSION.match(version)
-    numbers = (int(found[1]), int(found[2])) if found else (0, 0)
-    return numbers < GAINS_CHANGED or _COUNTED_IN_DECIMALS[0] <= numbers <= _COUNTED_IN_DECIMALS[1]

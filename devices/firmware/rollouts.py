@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
@@ -15,11 +17,21 @@ from devices.firmware.preflight import UpgradeRefused, crosses_2_8, crossing_ref
 from devices.jobs import queue
 from devices.models import Device, FirmwareRelease, Job, Rollout
 
+# Somebody who means now chooses the minute that has begun.
+_STILL_NOW: Final = timedelta(minutes=1)
+
+
+class MomentPassed(UpgradeRefused):
+    """It shall not begin before a moment that is over; nothing was asked for."""
+
 
 def ask_upgrade(
     device: Device, release: FirmwareRelease, *, who: Any, not_before: datetime | None = None, across_2_8: bool = False
 ) -> Job:
-    """Ask for new firmware for one unit. Raises UpgradeRefused where it is clear that the job would refuse it."""
+    """Ask for new firmware for one unit. Raises UpgradeRefused where it is clear that the job would refuse it, and
+    MomentPassed where `not_before` is more than a minute ago.
+    """
+    _refuse_past(not_before)
     with transaction.atomic():
         return _ask(device, release, who=who, not_before=not_before, across_2_8=across_2_8)
 
@@ -37,8 +49,9 @@ def roll_out(  # noqa: PLR0913 - what goes where, who says so, when, and how car
 
     With `stop_at_failure` those that have not begun when one fails are left as they are; if the first one fails they
     always are. Nothing begins before `not_before`. Raises UpgradeRefused, with nothing asked for, for the first unit of
-    which it is clear that its job would refuse it.
+    which it is clear that its job would refuse it, and MomentPassed where `not_before` is more than a minute ago.
     """
+    _refuse_past(not_before)
     if not devices:
         raise UpgradeRefused("", _("No unit was chosen, so there is nothing to upgrade."))
     with transaction.atomic():
@@ -64,6 +77,14 @@ def refusal(device: Device, release: FirmwareRelease, *, across_2_8: bool = Fals
     if before and crosses_2_8(before, release.version) and not across_2_8:
         return crossing_refused(device.assy, before, release.version)
     return None
+
+
+def _refuse_past(not_before: datetime | None) -> None:
+    if not_before is None or not_before >= datetime.now(UTC) - _STILL_NOW:
+        return
+    local = not_before.astimezone(ZoneInfo(settings.CT6_TIMEZONE))
+    template = _("%(moment)s is over. Name a moment that is to come, or none to begin at once. Nothing was asked for.")
+    raise MomentPassed("", template, {"moment": f"{local:%Y-%m-%d %H:%M %Z}"})
 
 
 def _ask(  # noqa: PLR0913 - as above, and as part of what

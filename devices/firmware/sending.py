@@ -83,12 +83,12 @@ def _send_files(unit: UnitAtHand, files: Mapping[str, bytes], folder: str) -> No
         took = counted(
             len(data), _("%(path)s: 1 byte in %(seconds)s s"), _("%(path)s: %(bytes)d bytes in %(seconds)s s")
         )
-        progress.note(took, path=path, bytes=len(data), seconds=f"{seconds:.2f}")
+        progress.note(took, path=path, bytes=len(data), seconds=round(seconds, 2))
         progress.remember(files=measured)
         progress.at(_FROM_PERCENT + (_TO_PERCENT - _FROM_PERCENT) * sent_bytes / total_bytes)
     took_s = round(time.monotonic() - began_s, 2)
     progress.remember(sent={"files": len(files), "bytes": sent_bytes, "seconds": took_s})
-    progress.note(_("All files: %(bytes)d bytes in %(seconds)s s"), bytes=sent_bytes, seconds=f"{took_s:.1f}")
+    progress.note(_("All files: %(bytes)d bytes in %(seconds)s s"), bytes=sent_bytes, seconds=round(took_s, 1))
 
 
 def _send_file(unit: UnitAtHand, path: str, data: bytes, folder: str) -> tuple[int, float]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.translation import gettext_noop as _
 
-from devices import audit, status
+from devices import audit, registration, status
 from devices.ct6.client import UnitClient
 from devices.ct6.errors import UnitError
 from devices.firmware.compiling import CompilerUnusable, compiled
@@ -19,7 +19,7 @@ from devices.firmware.starting import NotBack, last_start, make_active, restart
 from devices.firmware.unit_at_hand import Patience, UnitAtHand
 from devices.firmware.values import sane_over_http, wrong_with_values
 from devices.jobs.progress import JobCancelled, Progress
-from devices.models import Device, FirmwareRelease
+from devices.models import FirmwareRelease
 from devices.wording import Said, Sentence
 
 USUAL: Final = Patience()
@@ -195,7 +195,7 @@ def _runs(unit: UnitAtHand, folder: str) -> bool:
 def _finish(unit: UnitAtHand) -> None:
     # An inactive unit answers nobody who would write it.
     version = unit.memory["version_after"]
-    Device.objects.filter(pk=unit.progress.job.device_id).update(firmware_version=version)
+    registration.note_told(unit.device(), firmware_version=version, name=None)
     _note_end(unit, "upgraded", version)
     _read_status(unit)
     unit.progress.result(

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_noop
 from kombu.exceptions import OperationalError
 
+from devices import audit
 from devices.models import Device, Job, JobLine, Rollout
 from devices.querysets import JobQuerySet
 from devices.wording import Said
@@ -81,7 +82,14 @@ def ask(  # noqa: PLR0913 - who asks for what, when, as part of what
     for its time or for its wave holds up no other.
     """
     job = Job.objects.create(
-        device=device, kind=kind, who=who, asked=asked or {}, not_before=not_before, rollout=rollout, wave=wave
+        device=device,
+        kind=kind,
+        who=who,
+        who_name=audit.name_of(who),
+        asked=asked or {},
+        not_before=not_before,
+        rollout=rollout,
+        wave=wave,
     )
     log.info("A job was asked for", unit=device.assy, job=job.pk, kind=str(kind), who=str(who or ""))
     if not_before is None and wave == 0:
@@ -171,14 +179,23 @@ def close(job: Job, state: Job.State, now: datetime, last: LastLine | None = Non
     return True
 
 
-def cancel(job: Job, now: datetime) -> bool:
+def cancel(job: Job, now: datetime, *, who: Any) -> bool:
     """Ask the job to stop: at once where it has not begun, else at the next safe place. False if it is too late."""
     with transaction.atomic():
         if _end(Job.objects.waiting().filter(pk=job.pk, starts=0), job, _State.CANCELLED, now, _CANCELLED):
+            _note_cancelled(job, who, _State.WAITING, state=str(_State.CANCELLED))
             return True
-    # Also one that waits in the middle, since its worker died: whoever takes it over stops it.
-    begun = Job.objects.filter(pk=job.pk, state__in=(_State.WAITING, _State.RUNNING), starts__gt=0, may_cancel=True)
-    return bool(begun.update(cancel_wanted=True))
+        # Also one that waits in the middle, since its worker died: whoever takes it over stops it.
+        begun = Job.objects.filter(pk=job.pk, state__in=(_State.WAITING, _State.RUNNING), starts__gt=0, may_cancel=True)
+        if not begun.filter(cancel_wanted=False).update(cancel_wanted=True):
+            return begun.exists()
+        _note_cancelled(job, who, _State.RUNNING, cancel_wanted=True)
+    return True
+
+
+def _note_cancelled(job: Job, who: Any, before: Job.State, **after: Any) -> None:
+    after = {"job": job.pk, "kind": str(job.kind), **after}
+    audit.note(who, "cancel", job.device, before={"state": str(before)}, after=after)
 
 
 def left_behind(said: Said | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import structlog
 from django.db import OperationalError
 from django.utils.translation import gettext_noop
 
+from devices import audit
 from devices.ct6.errors import UnitError
 from devices.holding import UnitBusy, alone
 from devices.jobs import queue
@@ -56,7 +57,8 @@ def _run(progress: Progress, kinds: Mapping[str, Work]) -> None:
     job = progress.job
     last: LastLine | None = None
     try:
-        kinds[job.kind](progress)
+        with audit.in_the_name_of(job.who_name):
+            kinds[job.kind](progress)
     except JobLost:
         log.warning("A job was taken over by another worker", job=job.pk, unit=job.device.assy)
         return

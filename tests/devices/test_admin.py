@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from devices import holding
+from devices.admin.shown import there
 from devices.configuration import ACTIVE, UNIT_NAME, wish
 from devices.ct6.protocol import DEFAULT_ASSY
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
@@ -86,14 +87,16 @@ def test_the_list_tells_how_each_unit_is(staff: Client) -> None:
     make_device("A4", name="Shed", adoption="pending")
     make_device("A5", name="Cellar", adoption="pending", active=False, told_at=now)
     make_device("A6", name="Attic", adoption="pending", active=True, told_at=now)
+    make_device("A7", name="Loft", last_seen=now - timedelta(hours=3), status_at=now)
     rows = staff.get(LIST).content.decode().split("<tr")
     for name, words in {
         "House": ("online", "127.0.0.2", "3.1", " s ago", "adopted"),
         "Annex": ("offline", "hours ago"),
         "Barn": ("inactive", "ignored"),
         "Shed": ("never seen", "never", "pending"),
-        "Cellar": ("inactive", " s ago"),
-        "Attic": ("not heard yet", " s ago"),
+        "Cellar": ("inactive", "asked over HTTP 0 s ago"),
+        "Attic": ("not heard yet", "asked over HTTP 0 s ago"),
+        "Loft": ("offline", "3 hours ago; asked over HTTP 0 s ago"),
     }.items():
         [row] = [row for row in rows if f">{name}<" in row]
         for word in words:
@@ -447,9 +450,10 @@ def test_a_grant_of_one_unit_gives_nothing_on_another(client: Client) -> None:
 
 def test_the_history_of_settings_can_be_searched_and_not_edited(staff: Client) -> None:
     device = make_device(name="House", timezone="Asia/Kathmandu")
+    make_device("A2", name="Annex", timezone="America/Lima")
     [change] = wish(device, {"CT1_NAME": "Sauna"}, get_user_model().objects.get(), now=timezone.now())
     page = staff.get("/admin/devices/configchange/", {"q": "sauna"}).content.decode()
-    for word in ("House", "name of CT1", "Sauna", "waiting for the unit", "ann", "+0545"):
+    for word in ("House", "name of CT1", "Sauna", "waiting for the unit", "ann", there(change.made, "Europe/London")):
         assert word in page
     assert staff.get("/admin/devices/configchange/", {"q": "garage"}).context["cl"].result_count == 0
     assert staff.get("/admin/devices/configchange/add/").status_code == 403
@@ -525,3 +529,12 @@ def test_an_unreachable_unit_is_named_with_the_reason_in_german(staff: Client) -
 def test_a_name_is_refused_in_german(staff: Client, unit: SimulatedUnit) -> None:
     staff.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
     assert "enthält nichts Sichtbares" in save(staff, device_of(unit), name_wished=" \t ").content.decode()
+
+
+def test_how_long_ago_is_said_in_the_case_that_german_needs(staff: Client) -> None:
+    now = timezone.now()
+    make_device("A1", name="House", last_seen=now - timedelta(days=3))
+    make_device("A2", name="Annex", last_seen=now - timedelta(minutes=3))
+    page = staff.get(LIST, headers={"accept-language": "de"}).content.decode().replace("\xa0", " ")
+    assert "vor 3 Tagen" in page
+    assert "vor 3 Minuten" in page

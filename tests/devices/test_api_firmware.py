@@ -106,6 +106,14 @@ def test_firmware_is_asked_for_in_waves(sam: APIClient) -> None:
     assert sam.get(f"/api/v1/rollouts/{answer.json()['id']}/").json() == answer.json()
 
 
+def test_a_moment_that_is_over_is_refused_by_its_name(sam: APIClient) -> None:
+    device = make_device(firmware_version="3.1")
+    answer = roll_out(sam, release=release_of("3.2").pk, devices=[device.pk], not_before="2020-01-01T02:00:00Z")
+    assert answer.status_code == 400
+    assert answer.json()["not_before"][0].startswith("2020-01-01 02:00 GMT is over.")
+    assert not Rollout.objects.exists()
+
+
 def test_across_2_8_one_has_to_say_so(sam: APIClient) -> None:
     device, release = make_device(firmware_version="3.1"), release_of("2.7")
     answer = roll_out(sam, release=release.pk, devices=[device.pk])

@@ -97,7 +97,7 @@ def test_jobs_are_listed_newest_first_and_narrowed(sam: APIClient) -> None:
 
 def test_a_job_tells_its_lines_in_the_readers_language(sam: APIClient) -> None:
     job = job_of(make_device())
-    queue.cancel(job, datetime.now(UTC))
+    queue.cancel(job, datetime.now(UTC), who=None)
     JobLine.objects.create(job=job, level="note", template="%(path)s: 100%%", values={"path": "/a"})
     told = sam.get(f"/api/v1/jobs/{job.pk}/").json()
     assert [(line["level"], line["text"]) for line in told["lines"]] == [

@@ -192,6 +192,9 @@ def test_the_history_tells_who_wished_what_and_what_became_of_it(unit: Simulated
     [change] = staff.get(at(device, "history/")).json()
     assert (change["key"], change["name"], change["who"]) == ("MQTT_TX_PERIOD_MS", "MQTT period", "sam")
     assert (change["before"], change["state"], change["can_be_undone"]) == ("2000", "confirmed", True)
+    assert change["answer"] == "The unit reports “5000 ms”."
+    [german] = staff.get(at(device, "history/"), headers={"accept-language": "de"}).json()
+    assert german["answer"] == "Das Gerät meldet „5000 ms“."
 
 
 def test_a_change_is_taken_back(unit: SimulatedUnit, staff: APIClient) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 
-from devices.audit import HIDDEN, note, without_secrets
+from devices.audit import HIDDEN, in_the_name_of, note, without_secrets
 from devices.models import AuditEntry
 from tests.factories import make_device
 
@@ -29,6 +29,16 @@ def test_what_the_product_does_by_itself_has_no_name() -> None:
     note(None, "backup")
     entry = AuditEntry.objects.get()
     assert (entry.who, entry.who_name, entry.device, entry.before, entry.after) == (None, "", None, {}, {})
+
+
+def test_whoever_has_no_login_is_noted_by_the_name_given_for_all_that_is_done_here() -> None:
+    user = get_user_model().objects.create_user("ann")
+    with in_the_name_of("sam (command line)"):
+        assert (note(None, "backup").who, note(None, "backup").who_name) == (None, "sam (command line)")
+        assert note(user, "backup").who_name == "ann"
+        with in_the_name_of(""):
+            assert note(None, "backup").who_name == ""
+    assert note(None, "backup").who_name == ""
 
 
 def test_somebody_without_a_login_is_named_only() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
@@ -15,11 +17,12 @@ from pytest_django import Settings
 
 from devices.ct6.simulator.fleet import Fleet
 from devices.discovery import sweep_networks
-from devices.models import Device
+from devices.models import AuditEntry, Device
 from readings import heartbeats
 from tests.devices.ct6.test_sweep import common_port
 from tests.devices.units import closed_port, device_of
 from tests.factories import make_device
+from tests.people import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +102,32 @@ def test_a_unit_is_added_by_its_address(fleet: Fleet) -> None:
     assert Device.objects.get().active is False
 
 
+def test_an_address_may_have_its_port_behind_it(fleet: Fleet) -> None:
+    unit = fleet.units[0]
+    out, _ = printed("--add", f"{unit.address}:{unit.http_port}")
+    assert f"{unit.assy} at {unit.address} is registered (new)." in out
+    assert "never; asked over HTTP 20" in " ".join(out.split())
+
+
+def test_who_looks_for_units_is_in_the_audit_log(fleet: Fleet) -> None:
+    unit, port = fleet.units[0], str(fleet.units[0].http_port)
+    make_user("sam")
+    printed("--add", unit.address, "--sweep", NETWORK, "--http-port", port, "--as", "sam")
+    assert {entry.action: entry.who_name for entry in AuditEntry.objects.all()} == {"add": "sam", "sweep": "sam"}
+    AuditEntry.objects.all().delete()
+    printed("--add", unit.address, "--sweep", NETWORK, "--http-port", port)
+    assert {(entry.action, entry.who) for entry in AuditEntry.objects.all()} == {("add", None), ("sweep", None)}
+    assert {entry.who_name for entry in AuditEntry.objects.all()} == {
+        f"{pwd.getpwuid(os.getuid()).pw_name} (command line)"
+    }
+
+
+def test_a_user_that_is_not_there_is_a_wrong_question(fleet: Fleet) -> None:
+    error = failing("--add", fleet.units[0].address, "--as", "nobody")
+    assert (str(error), error.returncode) == ("There is no user 'nobody'.", 2)
+    assert not fleet.units[0].requests
+
+
 def test_nobody_at_the_address_is_exit_code_1() -> None:
     error = failing("--add", "127.0.0.1", "--http-port", str(closed_port()))
     assert error.returncode == 1
@@ -107,7 +136,16 @@ def test_nobody_at_the_address_is_exit_code_1() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--add", "8.8.8.8"), ("--sweep", "8.8.8.0/24"), ("--sweep", "10.0.0.0/8"), ("--sweep", "x", "--http-port", "0")],
+    [
+        ("--add", ""),
+        ("--add", "127.0.0.2:"),
+        ("--add", "127.0.0.2:0"),
+        ("--add", "127.0.0.2:x"),
+        ("--add", "8.8.8.8"),
+        ("--sweep", "8.8.8.0/24"),
+        ("--sweep", "10.0.0.0/8"),
+        ("--sweep", "x", "--http-port", "0"),
+    ],
 )
 def test_a_wrong_question_is_exit_code_2(arguments: tuple[str, ...]) -> None:
     assert failing(*arguments).returncode == 2

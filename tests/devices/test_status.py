@@ -14,12 +14,14 @@ from devices.ct6.errors import UnitUnreachable, WrongUnit
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SimulatedUnit
+from devices.firmware_forms import WhichForm
 from devices.holding import UnitBusy
 from devices.models import Device
 from devices.status import READ_EVERY, TURN, clock_drift_s, due, flash_total_bytes, kept_status, read_status, refresh
 from tests.devices.ct6.captured import captured_json
 from tests.devices.units import closed_port
 from tests.factories import make_device
+from tests.people import logged_in, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
@@ -56,6 +58,36 @@ def test_what_was_told_is_kept(device: Device) -> None:
     assert kept_status(device) is None
     told = read(device)
     assert kept_status(Device.objects.get(pk=device.pk)) == told
+
+
+def test_a_unit_that_is_not_heard_is_shown_as_what_it_tells(device: Device, unit: SimulatedUnit) -> None:
+    """An inactive unit answers no question, and somebody else may give it new firmware or another name."""
+    unit.set({"ACTIVE": "0", "YDEV_UNIT_NAME": "Sch%C3%BCtze"})
+    Device.objects.update(firmware_version="2.9", name="Before", told_at=None)
+    known = Device.objects.get(pk=device.pk)
+    told = read_status(known, now=now())
+    stored = Device.objects.get(pk=device.pk)
+    assert stored.firmware_version == known.firmware_version == told.firmware_version == "3.1"
+    assert stored.name == known.name == "Schütze"
+    assert stored.told_at is not None, "an answer from before does not bring the former name back"
+    assert kept_status(stored) == told
+
+
+def test_what_the_status_tells_is_where_units_are_chosen_and_listed(device: Device) -> None:
+    Device.objects.update(firmware_version="2.9")
+    read(device)
+    form = WhichForm(devices=Device.objects.all())
+    assert "3.1" in str(form["device"])
+    assert "2.9" not in str(form["device"])
+    user = make_user("ann", staff=True)
+    [listed] = logged_in(user).get("/api/v1/devices/").json()
+    assert listed["firmware_version"] == "3.1"
+
+
+def test_a_status_that_tells_nothing_new_writes_nothing_new(device: Device) -> None:
+    Device.objects.update(firmware_version="3.1", told_at=None)
+    read(device)
+    assert Device.objects.get(pk=device.pk).told_at is None
 
 
 def test_no_password_is_kept(device: Device, unit: SimulatedUnit) -> None:

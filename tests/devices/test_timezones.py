@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager
 
 import pytest
 from celery.signals import before_task_publish
+from django.contrib.auth import get_user_model
 
+from devices.models import AuditEntry
 from devices.timezones import REBUILD_TASK, UnknownTimeZone, change_timezone, known_timezones
 from readings.tasks import rebuild_days
 from tests.factories import make_device
@@ -32,7 +34,7 @@ def published() -> Iterator[list[tuple[str, str, list[int]]]]:
 def test_a_zone_that_does_not_exist_is_refused(zone: str) -> None:
     device = make_device()
     with pytest.raises(UnknownTimeZone, match="like Europe/London"):
-        change_timezone(device, zone)
+        change_timezone(device, zone, who=None)
     device.refresh_from_db()
     assert device.timezone == "UTC"
 
@@ -42,7 +44,7 @@ def test_a_change_starts_the_rebuild_after_the_commit(
 ) -> None:
     device = make_device()
     with django_capture_on_commit_callbacks(execute=True):
-        assert change_timezone(device, "Asia/Kathmandu") is True
+        assert change_timezone(device, "Asia/Kathmandu", who=None) is True
         assert published == []
     device.refresh_from_db()
     assert device.timezone == "Asia/Kathmandu"
@@ -55,8 +57,17 @@ def test_the_task_that_is_started_exists() -> None:
 
 def test_the_same_zone_again_starts_nothing(django_capture_on_commit_callbacks: Commit) -> None:
     with django_capture_on_commit_callbacks() as callbacks:
-        assert change_timezone(make_device(), "UTC") is False
+        assert change_timezone(make_device(), "UTC", who=None) is False
     assert callbacks == []
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_change_is_in_the_audit_log() -> None:
+    device, user = make_device(), get_user_model().objects.create_user("ann")
+    change_timezone(device, "Asia/Kathmandu", who=user)
+    entry = AuditEntry.objects.get()
+    assert (entry.who, entry.device, entry.action) == (user, device, "time_zone")
+    assert (entry.before, entry.after) == ({"timezone": "UTC"}, {"timezone": "Asia/Kathmandu"})
 
 
 def test_the_zones_offered_hold_no_alias_of_this_machine() -> None:

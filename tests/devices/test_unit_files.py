@@ -32,7 +32,7 @@ from devices.unit_files import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
-CODE = b"M\x06\x00\x1f"
+CODE = b"M\x06\x00\x1f\x02\x00\x08e.py\x00\x0f(\x00\x02\x01Qc"  # of an empty module
 
 
 def by() -> dict[str, Any]:
@@ -101,9 +101,17 @@ def test_a_settings_file_whose_passwords_cannot_be_found_is_not_shown(
     assert "simulated" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("path", ["/nope.txt", "/app2", "/", "/APP1/app.mpy"])
-def test_only_what_the_unit_lists_is_read(device: Device, unit: SimulatedUnit, path: str) -> None:
-    with pytest.raises(FileRefused, match="There is no"):
+@pytest.mark.parametrize(
+    ("path", "match"),
+    [
+        ("/nope.txt", "There is no /nope.txt"),
+        ("/app2", "/app2 is a folder, not a file"),
+        ("/", "/ is a folder, not a file"),
+        ("/APP1/app.mpy", "There is no"),
+    ],
+)
+def test_only_what_the_unit_lists_is_read(device: Device, unit: SimulatedUnit, path: str, match: str) -> None:
+    with pytest.raises(FileRefused, match=match):
         view(device, path, **by())
     assert not [line for line in unit.requests if "/get_file?" in line]
 
@@ -209,9 +217,9 @@ def test_files_and_folders_are_made_and_removed(device: Device, unit: SimulatedU
     ("act", "path", "match"),
     [
         (delete, "/nope.txt", "There is no"),
-        (delete, "/app2", "There is no"),  # a folder is no file
+        (delete, "/app2", "/app2 is a folder, not a file"),
         (remove_folder, "/nope", "There is no"),
-        (remove_folder, "/bootlog.txt", "There is no"),
+        (remove_folder, "/bootlog.txt", "/bootlog.txt is a file, not a folder"),
         (make_folder, "/app2", "there already"),
         (make_folder, "/bootlog.txt", "there already"),
         (make_folder, "/no/such", "There is no folder /no"),
@@ -263,7 +271,8 @@ def test_a_name_that_is_none_is_refused(device: Device, unit: SimulatedUnit, nam
 def test_what_a_unit_starts_with_is_left_alone(
     device: Device, unit: SimulatedUnit, act: Callable[..., object], path: str
 ) -> None:
-    with pytest.raises(DestructiveValue, match="must not be") as refusal:
+    why = "restore a copy" if path == "/factory.cfg" and act in (make_folder, upload_at) else "must not be"
+    with pytest.raises(DestructiveValue, match=why) as refusal:
         act(device, path, **by())
     assert refusal.value.unit == device.assy
     assert changes(unit) == []
@@ -293,6 +302,23 @@ def test_a_busy_unit_is_not_asked(device: Device, unit: SimulatedUnit) -> None:
     with pytest.raises(UnitBusy):
         list_files(device, **by())
     assert not unit.requests
+
+
+@pytest.mark.parametrize(("folder", "name"), [("/", "time.py"), ("/", "json.mpy"), ("/notes", "constants.py")])
+def test_code_that_a_unit_would_find_first_is_not_sent(
+    device: Device, unit: SimulatedUnit, folder: str, name: str
+) -> None:
+    unit.flash.make_folder("/notes")
+    with pytest.raises(DestructiveValue, match="outside the application folders"):
+        upload(device, folder, name, CODE, **by())
+    assert changes(unit) == []
+    assert "outside the application folders" in str(AuditEntry.objects.get().after["failed"])
+
+
+def test_a_folder_that_a_unit_would_take_for_a_module_is_not_made(device: Device, unit: SimulatedUnit) -> None:
+    with pytest.raises(DestructiveValue, match="name of a module"):
+        make_folder(device, "/time", **by())
+    assert changes(unit) == []
 
 
 # The audit log

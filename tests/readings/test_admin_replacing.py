@@ -94,6 +94,15 @@ def test_the_typed_name_lets_it_take_the_place(staff: Client, old: Device, new: 
     assert "its measurements are still being moved" in page
 
 
+def test_no_unit_is_chosen_by_itself(staff: Client, old: Device, new: Device) -> None:
+    field = staff.get(page_of(old)).context["form"]["new"]
+    assert [str(value) for value, _words in field.field.choices] == ["", str(new.pk)]
+    assert not field.value()
+    answer = staff.get(page_of(old), {"new": "", "at": ""})
+    assert answer.context["form"].errors["new"] == ["This field is required."]
+    assert "sentences" not in answer.context
+
+
 @pytest.mark.parametrize("typed", ["", "house", NEW_ASSY])
 def test_any_other_name_does_nothing(staff: Client, old: Device, new: Device, typed: str) -> None:
     answer = confirm(staff, old, look(staff, old, new), typed)

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from devices.ct6.errors import UnitError
 from devices.management.ct6 import arguments
 from devices.management.ct6.actions import do
-from devices.management.ct6.call import FAILED, UNREACHABLE, Call, Failed, console, unit_named, user_named
+from devices.management.ct6.call import FAILED, UNREACHABLE, Call, Failed, console, noted_as, unit_named
 
 
 class Command(BaseCommand):
@@ -27,8 +27,7 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **options: Any) -> None:
         out, news = console(options.get("stdout") or sys.stdout), console(options.get("stderr") or sys.stderr)
         try:
-            with _without_log_lines():
-                who = user_named(options["as_user"])
+            with _without_log_lines(), noted_as(options["as_user"]) as who:
                 do(Call(unit_named(options["unit"]), who, options, out, news))
         except Failed as failure:
             raise CommandError(str(failure), returncode=failure.code) from failure

@@ -17,6 +17,7 @@ from devices.ct6.client import DEFAULT_HTTP_PORT
 from devices.ct6.errors import UnitError
 from devices.ct6.sweep import NotSwept
 from devices.discovery import MARKS_IN_WORDS, Added, Found, FoundUnit, Heard, Mark
+from devices.management.ct6.call import Failed, noted_as
 from devices.models import Device
 
 UNIT_FAILED, WRONG_QUESTION, NOTHING_FOUND = 1, 2, 3
@@ -39,19 +40,22 @@ class Command(BaseCommand):
             metavar="NETWORK",
             help="ask every address of these local networks, such as 192.168.1.0/24 (default: CT6_SWEEP_NETWORKS)",
         )
-        add("--add", metavar="ADDRESS", help="register the unit at this address, also if it is inactive")
+        add("--add", metavar="ADDRESS", help="register the unit at this address[:port], also if it is inactive")
         add("--http-port", type=int, default=DEFAULT_HTTP_PORT, help="of --sweep and --add (default %(default)s)")
         add("--seconds", type=int, default=_LATELY_S, help="what counts as lately (default %(default)s)")
+        text = "who this is, for the audit log (default: the user of the system)"
+        add("--as", dest="as_user", metavar="USER", help=text)
         add("--json", action="store_true", help="print JSON instead of tables")
 
     def handle(self, *_args: object, **options: Any) -> None:
         if not 1 <= options["http_port"] <= 65_535:
             raise CommandError("--http-port has to be from 1 to 65535", returncode=WRONG_QUESTION)
         news = Console(file=options.get("stderr") or sys.stderr)
-        added = _add(options["add"], options["http_port"]) if options["add"] else None
-        found = None
-        if options["sweep"] is not None:
-            found = _sweep(options["sweep"] or _configured(), options["http_port"], news)
+        try:
+            with noted_as(options["as_user"]) as who:
+                added, found = _look_further(options, who, news)
+        except Failed as failure:
+            raise CommandError(str(failure), returncode=failure.code) from failure
         heard = discovery.listen(options["seconds"], now=datetime.now(UTC))
         devices = list(Device.objects.order_by("name", "assy"))
         console = _console(options.get("stdout") or sys.stdout)
@@ -66,6 +70,14 @@ class Command(BaseCommand):
             )
         if not devices and not (found and found.units):
             raise CommandError("There is no unit here.", returncode=NOTHING_FOUND)
+
+
+def _look_further(options: dict[str, Any], who: Any, news: Console) -> tuple[Added | None, Found | None]:
+    """The unit that was added, and what a sweep has found; None for what was not asked for."""
+    added = _add(options["add"], options["http_port"], who) if options["add"] is not None else None
+    if options["sweep"] is None:
+        return added, None
+    return added, _sweep(options["sweep"] or _configured(), options["http_port"], who, news)
 
 
 def _console(file: IO[str]) -> Console:
@@ -83,16 +95,23 @@ def _configured() -> list[str]:
     return networks
 
 
-def _add(address: str, http_port: int) -> Added:
+def _add(text: str, http_port: int, who: Any) -> Added:
+    """The address may have its port behind it, as this command prints it."""
+    address, colon, port = text.partition(":")
+    if colon:
+        if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
+            sentence = f"{text!r}: the port behind the address has to be from 1 to 65535"
+            raise CommandError(sentence, returncode=WRONG_QUESTION)
+        http_port = int(port)
     try:
-        return discovery.add_by_address(address, http_port, None)
+        return discovery.add_by_address(address, http_port, who)
     except NotSwept as refusal:
         raise CommandError(str(refusal), returncode=WRONG_QUESTION) from refusal
     except UnitError as error:
         raise CommandError(str(error), returncode=UNIT_FAILED) from error
 
 
-def _sweep(networks: list[str], http_port: int, news: Console) -> Found:
+def _sweep(networks: list[str], http_port: int, who: Any, news: Console) -> Found:
     bar = (TextColumn("Asking every address"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     units = TextColumn("{task.fields[units]} units")
     try:
@@ -103,7 +122,7 @@ def _sweep(networks: list[str], http_port: int, news: Console) -> Found:
                 done = found.asked + found.not_asked
                 shown.update(task, total=found.total, completed=done, units=len(found.units))
 
-            return discovery.sweep(networks, None, http_port=http_port, progress=progress)
+            return discovery.sweep(networks, who, http_port=http_port, progress=progress)
     except NotSwept as refusal:
         raise CommandError(str(refusal), returncode=WRONG_QUESTION) from refusal
 
@@ -130,10 +149,9 @@ def _known(devices: Iterable[Device], heard: Heard) -> Table:
     marks = {device.pk: found for device, found in heard.devices}
     table = _table("Known units", "Name", "Label", "Address", "Firmware", "Adoption", "Active", "Last seen", "Lately")
     for device in devices:
-        seen = f"{device.last_seen:%Y-%m-%d %H:%M:%S} UTC" if device.last_seen else "never"
         lately = _words(marks[device.pk]) if device.pk in marks else "silent"
         cells = (device.name, device.assy, device.address or "", device.firmware_version, str(device.adoption))
-        _add_row(table, *cells, _active(device.active), seen, lately)
+        _add_row(table, *cells, _active(device.active), _seen(device), lately)
     return table
 
 
@@ -158,6 +176,12 @@ def _add_row(table: Table, *cells: str) -> None:
 
 def _words(marks: Iterable[Mark]) -> str:
     return ", ".join(str(MARKS_IN_WORDS[mark]) for mark in marks)
+
+
+def _seen(device: Device) -> str:
+    if device.last_seen:
+        return f"{device.last_seen:%Y-%m-%d %H:%M:%S} UTC"
+    return f"never; asked over HTTP {device.last_asked:%Y-%m-%d %H:%M:%S} UTC" if device.last_asked else "never"
 
 
 def _active(active: bool | None) -> str:

@@ -28,7 +28,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def _add_common(parser: ArgumentParser, **defaults: Any) -> None:
     as_user, as_json = defaults.get("as_user", SUPPRESS), defaults.get("json", SUPPRESS)
     parser.add_argument(
-        "--as", dest="as_user", metavar="USER", default=as_user, help="who this is, for the audit log (default: nobody)"
+        "--as",
+        dest="as_user",
+        metavar="USER",
+        default=as_user,
+        help="who this is, for the audit log (default: the user of the system)",
     )
     parser.add_argument("--json", action="store_true", default=as_json, help="print JSON instead of tables")
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +18,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from devices import audit
 from devices.models import Device
 
 DONE, FAILED, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
@@ -94,8 +99,28 @@ def unit_named(text: str) -> Device:
     raise Failed(f"'{text}' is more than one unit. Say which by its label: {several}", WRONG_USE)
 
 
+@contextmanager
+def noted_as(name: str | None) -> Iterator[Any]:
+    """The user in whose name something is done; None: the operator at the terminal, whom the audit log then names.
+
+    Raises Failed.
+    """
+    who = user_named(name)
+    with audit.in_the_name_of(f"{_operating_system_user()}{audit.COMMAND_LINE}" if who is None else ""):
+        yield who
+
+
+def _operating_system_user() -> str:
+    """By the process, not by the environment, which anybody may set."""
+    user_id = os.getuid()
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:  # as in many a container
+        return f"uid {user_id}"
+
+
 def user_named(name: str | None) -> Any:
-    """The user in whose name something is done; None: the operator at the terminal. Raises Failed."""
+    """The user with this name; None for none. Raises Failed."""
     if name is None:
         return None
     user = get_user_model().objects.filter(username=name).first()

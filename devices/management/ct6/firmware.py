@@ -12,10 +12,11 @@ from django.utils.dateparse import parse_datetime, parse_time
 
 from devices.firmware import releases, rollouts
 from devices.firmware.compiling import CompilerUnusable
+from devices.firmware.preflight import CrossingRefused
 from devices.firmware.refusal import ReleaseRefused
 from devices.management.ct6.call import WRONG_USE, Call, Failed, add_row, read_local, table, unit_named, when
 from devices.management.ct6.following import see_through
-from devices.models import FirmwareRelease, Job
+from devices.models import Device, FirmwareRelease, Job
 
 
 def upgrade(call: Call) -> None:
@@ -25,11 +26,21 @@ def upgrade(call: Call) -> None:
     not_before = moment(call.options["at"], timezone.now()) if call.options["at"] else None
     others = [unit_named(text) for text in call.options["also"]]
     release = _release(call, call.options["release"])
+    for device in (call.device, *others):
+        if device.firmware_version == release.version:
+            sentence = f"{device} runs {release.version} already, and is given it again."
+            call.news.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    try:
+        jobs = _asked(call, release, others, not_before)
+    except CrossingRefused as refusal:
+        raise Failed(f"{str(refusal).removesuffix('.')}: --across-2.8.") from refusal
+    see_through(call, *jobs)
+
+
+def _asked(call: Call, release: FirmwareRelease, others: list[Device], not_before: datetime | None) -> list[Job]:
     across_2_8 = call.options["across_2_8"]
     if not others:
-        job = rollouts.ask_upgrade(call.device, release, who=call.who, not_before=not_before, across_2_8=across_2_8)
-        see_through(call, job)
-        return
+        return [rollouts.ask_upgrade(call.device, release, who=call.who, not_before=not_before, across_2_8=across_2_8)]
     rollout = rollouts.roll_out(
         release,
         [call.device, *others],
@@ -38,7 +49,7 @@ def upgrade(call: Call) -> None:
         stop_at_failure=not call.options["keep_going"],
         across_2_8=across_2_8,
     )
-    see_through(call, *Job.objects.filter(rollout=rollout).select_related("device").order_by("pk"))
+    return list(Job.objects.filter(rollout=rollout).select_related("device").order_by("pk"))
 
 
 def moment(text: str, now: datetime) -> datetime:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,7 +45,7 @@ def see_through(call: Call, *jobs: Job) -> None:
     bar = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*bar, console=call.news, transient=True, disable=not call.news.is_terminal) as shown:
         for job in jobs:
-            _see_one_through(_Shown(shown, job, several=len(jobs) > 1))
+            _see_one_through(_Shown(shown, job, call.who, several=len(jobs) > 1))
     show_jobs(call, [_reread(job) for job in jobs])
 
 
@@ -82,8 +83,9 @@ def end_of(job: Job) -> str:
 class _Shown:
     """A job's bar, and those of its lines that were printed already."""
 
-    def __init__(self, bar: Progress, job: Job, *, several: bool) -> None:
+    def __init__(self, bar: Progress, job: Job, who: Any, *, several: bool) -> None:
         self.job = job
+        self.who = who
         self._bar = bar
         self._prefix = f"{job.device}: " if several else ""
         self._printed = 0
@@ -156,14 +158,14 @@ def _stopped_safely(shown: _Shown) -> Iterator[None]:
 
     def cancel() -> None:
         try:
-            stops = queue.cancel(shown.job, datetime.now(UTC))
+            stops = queue.cancel(shown.job, datetime.now(UTC), who=shown.who)
         finally:
             connection.close()
         shown.say("Stopping." if stops else "It cannot be stopped now: the unit would be left half-changed.")
 
     def on_interrupt(*_signal: object) -> None:
-        # In a thread, with a connection of its own: this one may be in the middle of a query.
-        threading.Thread(target=cancel).start()
+        # In a thread, with a connection of its own: this one may be in the middle of a query. In the same name, though.
+        threading.Thread(target=copy_context().run, args=(cancel,)).start()
 
     if threading.current_thread() is not threading.main_thread():
         yield

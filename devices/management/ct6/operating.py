@@ -52,7 +52,7 @@ def _status_table(call: Call, found: Status) -> Table:
         "Flash": _used(found.flash_used_bytes, found.flash_total_bytes),
         "Starts from": found.active_folder or _UNKNOWN,
         "Clock": _UNKNOWN if drift is None else f"{abs(drift):g} s {'ahead' if drift >= 0 else 'behind'}",
-        "Last answer": when(call.device.last_seen) or "never",
+        "Last heard": when(call.device.last_seen) or "never; asked over HTTP only",
         "Asked by others": {True: "yes: its means are cut short", False: "no", None: _UNKNOWN}[found.other_poller],
     }
     if found.also_claimed_from:
@@ -120,7 +120,7 @@ def job(call: Call) -> None:
 
 
 def _cancel(call: Call, found: Job) -> None:
-    if not queue.cancel(found, timezone.now()):
+    if not queue.cancel(found, timezone.now(), who=call.who):
         raise Failed("It is over, or stopping it now would leave the unit half-changed.")
     found.refresh_from_db()
     if found.is_over:

@@ -122,6 +122,12 @@ def _one_of(name: str, text: str, known: Mapping[str, bool]) -> bool:
     return known[text]
 
 
+def _role(text: str) -> str:
+    if text not in Port.Role.values:
+        raise Failed(f"'{text}' is no role; the roles are {', '.join(Port.Role.values)}.", WRONG_USE)
+    return text
+
+
 def _scale(text: str) -> Decimal:
     try:
         return Decimal(text)
@@ -131,7 +137,7 @@ def _scale(text: str) -> Decimal:
 
 _READ: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "name": ("name", str),
-    "role": ("role", str),
+    "role": ("role", _role),
     "direction": ("reversed", _direction),
     "scale": ("scale", _scale),
     "enabled": ("enabled", _enabled),

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 
-from devices.management.ct6.call import Failed, unit_named, user_named
+from devices.management.ct6.call import Failed, noted_as, unit_named
 from readings import replacing
 from readings.periods import UnreadableTime, floor_minute, format_time, parse_time
 
@@ -33,10 +33,11 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **options: Any) -> None:
         try:
             old, new = unit_named(options["old"]), unit_named(options["new"])
-            who = user_named(options["as_user"])
             since = options["since"]
             at_ms = replacing.first_possible(old) if since is None else floor_minute(parse_time(since))
-            replacement = replacing.replace(old, new, at_ms=at_ms, who=who, forget_earlier=options["forget_earlier"])
+            forget_earlier = options["forget_earlier"]
+            with noted_as(options["as_user"]) as who:
+                replacement = replacing.replace(old, new, at_ms=at_ms, who=who, forget_earlier=forget_earlier)
         except (Failed, UnreadableTime, replacing.NotReplaced) as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(

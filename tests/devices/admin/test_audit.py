@@ -4,11 +4,15 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from ct6site.models import User
-from devices import audit
+from devices import audit, unit_files
+from devices.admin.shown import there
+from devices.ct6.errors import UnitError
 from devices.models import AuditEntry
 from tests.devices.admin.asking import text_of
+from tests.devices.units import closed_port
 from tests.factories import make_device
 
 pytestmark = pytest.mark.django_db
@@ -28,9 +32,19 @@ def test_it_tells_who_did_what_to_which_unit_with_before_and_after(staff: Client
     audit.note(User.objects.get(), "upgraded", device, before={"firmware_version": "3.1"}, after={"job": 7})
     audit.note(None, "sweep", after={"networks": ["127.0.0.0/24"], "MQTT_PASSWORD": "secret"})
     page = text_of(staff.get(LIST))
-    for words in ("anna", "Upgraded", "Garage", "firmware_version", "3.1", "+0545", "by itself", "127.0.0.0/24"):
+    for words in ("anna", "Upgraded", "Garage", "firmware:", "3.1", "by itself", "127.0.0.0/24"):
         assert words in page
+    assert there(AuditEntry.objects.latest("pk").at, "Europe/London", seconds=True) in page
     assert "secret" not in page
+
+
+def test_the_user_of_the_system_is_named_for_what_the_command_line_did(staff: Client) -> None:
+    with audit.in_the_name_of(f"sam{audit.COMMAND_LINE}"):
+        audit.note(None, "reboot", make_device())
+    english, german = (text_of(staff.get(LIST, headers={"accept-language": code})) for code in ("en", "de"))
+    assert "sam (command line)" in english
+    assert "by itself" not in english
+    assert "sam (Kommandozeile)" in german
 
 
 def test_it_can_be_searched_and_filtered_by_unit(staff: Client) -> None:
@@ -62,3 +76,14 @@ def test_it_has_a_right_of_its_own(client: Client) -> None:
     titles = [item["title"] for group in client.get("/admin/").context["sidebar_navigation"] for item in group["items"]]
     assert "Jobs" in titles
     assert "Audit log" not in titles
+
+
+def test_why_something_failed_is_told_in_the_readers_language(staff: Client) -> None:
+    gone = make_device(address="127.0.0.1", http_port=closed_port())
+    with pytest.raises(UnitError):
+        unit_files.delete(gone, "/notes.txt", who=None, now=timezone.now())
+    english, german = (text_of(staff.get(LIST, headers={"accept-language": code})) for code in ("en", "de"))
+    assert "path:</span> /notes.txt" in english
+    assert "failed:</span> no connection to 127.0.0.1" in english
+    assert "Pfad:</span> /notes.txt" in german
+    assert "fehlgeschlagen:</span> keine Verbindung zu 127.0.0.1" in german

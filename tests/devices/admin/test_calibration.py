@@ -237,6 +237,9 @@ def test_the_drift_is_told_by_setting(anna: Client, device: Device) -> None:
     [row] = answer.context["drift"]
     assert (row["key"], row["first"], row["now"], row["change"]) == ("CS4_VOLTAGE_GAIN", "50000", "50500", "+1.00 %")
     assert [value for _at, value in answer.context["drift_points"]["CS4_VOLTAGE_GAIN"]] == [50_000.0, 50_500.0]
+    german = text_of(anna.get(page_of(device), headers={"accept-language": "de"}))
+    assert "+1,00 %" in german
+    assert "<th>Änderung</th>" in german
 
 
 def test_a_job_of_another_kind_or_unit_is_not_looked_at(anna: Client, device: Device) -> None:

@@ -111,6 +111,11 @@ def test_what_answers_is_listed_with_what_it_is(anna: Client) -> None:
         assert ("Adopt</button>" in row) == (name == "Newcomer")
 
 
+def test_what_was_only_asked_over_http_was_not_heard(anna: Client) -> None:
+    make_device("A1", name="Cellar", adoption="pending", active=False, told_at=timezone.now())
+    assert "Cellar" not in text_of(anna.get(PAGE))
+
+
 def test_a_silent_collector_is_said(anna: Client) -> None:
     assert "The collector does not run" in text_of(anna.get(PAGE))
     heartbeats.note("collector", timezone.now())

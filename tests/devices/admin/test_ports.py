@@ -183,3 +183,21 @@ def test_a_german_reader_reads_german(staff: Client, device: Device) -> None:
     page = text_of(staff.get(page_of(device), headers={"accept-language": "de"}))
     assert "Kanäle von Garage im Lauf der Zeit" in page
     assert "wie gemessen" in page
+
+
+def test_the_form_says_that_a_change_of_the_same_hour_merges_with_the_last(
+    staff: Client, device: Device, port: Port
+) -> None:
+    form = address("device_port_change", device.pk, 1)
+    assert "both become one change" not in text_of(staff.get(form))
+    change_from(port, HOUR_MS, role="load", who=None)
+    page = text_of(staff.get(form))
+    assert "Its last change is from 2026-03-10 12:00 CET on" in page
+    assert "taking that back undoes both" in page
+
+
+def test_taking_a_merged_change_back_shows_all_that_comes_back(staff: Client, device: Device, port: Port) -> None:
+    change_from(port, HOUR_MS, role="load", who=None)
+    change_from(port, HOUR_MS, scale=Decimal(2), who=None)
+    page = staff.get(address("device_port_take_back", device.pk, 1, HOUR_MS))
+    assert page.context["differences"] == [("Role", "load", "other"), ("Scale", "2", "1")]

@@ -100,6 +100,17 @@ def test_without_a_release_the_way_leads_to_the_upload(staff: Client, units: lis
     assert address("firmwarerelease_add") in text_of(staff.get(ADD, {"device": units[0].pk}))
 
 
+def test_the_latest_version_is_chosen_before_whatever_was_uploaded_last(staff: Client, units: list[Device]) -> None:
+    latest, former, first = release_of("3.10"), release_of("3.2"), release_of("2.67")
+    form = staff.get(ADD, {"device": units[0].pk}).context["which"]
+    assert [pk for pk, _words in form.fields["release"].choices] == [latest.pk, former.pk, first.pk]
+    page = str(form["release"])
+    assert "selected" not in page, "the first one counts"
+    assert page.index("3.10") < page.index("3.2") < page.index("2.67")
+    form = staff.get(ADD, {"release": former.pk}).context["which"]
+    assert f'value="{former.pk}" selected' in str(form["release"])
+
+
 # Asking
 
 
@@ -115,6 +126,15 @@ def test_the_chosen_unit_goes_first_and_alone(staff: Client, release: FirmwareRe
 def test_it_can_go_on_after_a_failure(staff: Client, release: FirmwareRelease, units: list[Device]) -> None:
     asked(staff, release, units, stop_at_failure=None)
     assert not Rollout.objects.get().stop_at_failure
+
+
+def test_a_time_that_is_over_is_refused_at_its_field(
+    staff: Client, release: FirmwareRelease, units: list[Device]
+) -> None:
+    answer = asked(staff, release, units[:1], not_before="2020-07-01T02:30")
+    [why] = answer.context["how"].errors["not_before"]
+    assert why.startswith("2020-07-01 02:30 BST is over.")
+    assert not Rollout.objects.exists()
 
 
 def test_a_time_is_by_the_clocks_of_the_installation(

@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
+from ct6site.models import User
 from devices.configuration import open_wishes, pull, push, wish
 from devices.ct6.simulator.faults import HttpFault, HttpFaultKind
 from devices.ct6.simulator.unit import SimulatedUnit
@@ -239,3 +241,27 @@ def test_the_button_tests_what_is_typed_and_wishes_nothing(anna: Client, device:
     harmful = anna.post(path, filled_in(form, **server | {"MQTT_TOPIC": "a b"})).json()
     assert "cannot take" in harmful["sentence"]
     assert not ConfigChange.objects.exists()
+
+
+def test_what_the_unit_answered_is_told_in_the_readers_language_later_too(
+    anna: Client, device: Device, unit: SimulatedUnit
+) -> None:
+    send(anna, device, CT1_NAME="Oven")
+    Device.objects.filter(pk=device.pk).update(http_port=closed_port())
+    send(anna, Device.objects.get(pk=device.pk), CT2_NAME="Sauna")
+    german = {"accept-language": "de"}
+    User.objects.get(username="anna").user_permissions.add(Permission.objects.get(codename="view_configchange"))
+    for path in (page_of(device), address("configchange_changelist")):
+        page = text_of(anna.get(path, headers=german))
+        assert "Das Gerät meldet „Oven“." in page
+        assert "keine Verbindung zu 127.0.0." in page
+        assert "The unit reports" not in page
+        assert "The unit reports “Oven”." in text_of(anna.get(path, headers={"accept-language": "en"}))
+
+
+def test_an_answer_of_which_only_the_text_was_kept_is_shown_as_it_is(anna: Client, device: Device) -> None:
+    [change] = wish(device, {"CT1_NAME": "Oven"}, None, now=timezone.now())
+    ConfigChange.objects.filter(pk=change.pk).update(answer="The unit reports “Oven”.")
+    assert "The unit reports “Oven”." in row_of(
+        text_of(anna.get(page_of(device), headers={"accept-language": "de"})), "CT1_NAME"
+    )

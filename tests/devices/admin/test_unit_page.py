@@ -1,5 +1,7 @@
 """The page of a unit: how it does, its jobs, what may be done to it, and what was done."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
@@ -43,7 +45,8 @@ def test_a_grant_gives_the_buttons_on_that_unit_alone() -> None:
 
 
 def test_the_status_is_asked_for_and_shown(unit: SimulatedUnit) -> None:
-    device = device_of(unit, name="Garage")
+    unit.set({"YDEV_UNIT_NAME": "Garage"})
+    device = device_of(unit)
     staff = browser_of(may=["operate"])
     assert "It was not asked yet how it does." in text_of(staff.get(page_of(device)))
     answer = staff.post(address("device_status", device.pk), follow=True)
@@ -55,6 +58,24 @@ def test_the_status_is_asked_for_and_shown(unit: SimulatedUnit) -> None:
     assert facts["Flash used"].endswith("%)")
     assert "What it told over HTTP, as it came" in text_of(answer)
     assert f"/?device={device.pk}" in text_of(answer)
+
+
+def test_the_time_that_it_runs_goes_on(unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    status.read_status(device, now=timezone.now())
+    device.status |= {"uptime_s": 5, "started_s": (timezone.now() - timedelta(hours=2, minutes=5)).timestamp()}
+    device.save()
+    facts = dict(browser_of().get(page_of(device)).context["facts"])
+    assert facts["Running since"].endswith("(2 h 5 min)")
+
+
+def test_what_was_heard_stands_apart_from_what_was_asked(unit: SimulatedUnit) -> None:
+    device = device_of(unit)
+    status.read_status(device, now=timezone.now())
+    Device.objects.filter(pk=device.pk).update(last_seen=None)
+    facts = dict(browser_of().get(page_of(device)).context["facts"])
+    assert facts["Last heard"] == "never"
+    assert facts["Last asked over HTTP"].endswith(" s ago")
 
 
 def test_a_unit_that_does_not_answer_is_named_with_the_reason() -> None:
@@ -89,7 +110,7 @@ def test_a_running_job_comes_before_those_that_are_over() -> None:
     running = queue.ask(device, Job.Kind.BACKUP, who=None)
     queue.take(running.pk, timezone.now())
     over = queue.ask(device, Job.Kind.REBOOT, who=None)
-    queue.cancel(over, timezone.now())
+    queue.cancel(over, timezone.now(), who=None)
     jobs = browser_of().get(page_of(device)).context["unit_jobs"]
     assert [job["link"] for job in jobs] == [address("job_change", running.pk), address("job_change", over.pk)]
     assert [job["runs"] for job in jobs] == [True, False]

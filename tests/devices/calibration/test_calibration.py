@@ -259,7 +259,7 @@ def test_an_abort_in_the_middle_leaves_the_gains_of_before(
 ) -> None:
     before, read_before = gains_of(unit), reads(unit, 1, "VRMS")
     job = calibration.ask(device, ASKED["voltage"], None)
-    at_the_third_reading(monkeypatch, lambda: queue.cancel(job, job.made))
+    at_the_third_reading(monkeypatch, lambda: queue.cancel(job, job.made, who=None))
     done(job)
     assert job.state == Job.State.CANCELLED
     assert said(job)[-1] == "Cancelled. The unit was left as it was."
@@ -273,7 +273,7 @@ def test_an_abort_that_cannot_put_the_gains_back_does_not_say_that_nothing_chang
 ) -> None:
     job = calibration.ask(device, ASKED["voltage"], None)
     unit.faults.http.append(HttpFault(HttpFaultKind.RESET, "/set_config", after=2))
-    at_the_third_reading(monkeypatch, lambda: queue.cancel(job, job.made))
+    at_the_third_reading(monkeypatch, lambda: queue.cancel(job, job.made, who=None))
     done(job)
     assert job.state == Job.State.FAILED
     assert "Its settings hold LINE_FREQ_HZ = 50, CS4_VOLTAGE_GAIN = 50000" in said(job)[-1]

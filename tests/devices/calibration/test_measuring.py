@@ -21,7 +21,7 @@ def measured(device: Device, unit: SimulatedUnit, *, assy: str = "", port: int =
     job = queue.take(queue.ask(device, Job.Kind.CALIBRATION, who=None).pk, datetime.now(UTC))
     assert job is not None
     if cancelled:
-        assert queue.cancel(job, datetime.now(UTC))
+        assert queue.cancel(job, datetime.now(UTC), who=None)
     client = UnitClient(unit.address, unit.http_port, assy=assy or unit.assy)
     with alone(device, datetime.now(UTC)) as hold:
         return measuring.measure(Progress(job, hold), client, port, measuring.CURRENT)

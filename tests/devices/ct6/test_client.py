@@ -95,7 +95,7 @@ def test_a_change_makes_sure_of_the_unit_and_is_sent_once(
         lambda unit: unit.remove_file("/notes.txt"),
         lambda unit: unit.make_folder("/rigdir"),
         lambda unit: unit.remove_folder("/rigdir"),
-        lambda unit: unit.send_file("a.mpy", "/app2", b"M\x06"),
+        lambda unit: unit.send_file("a.txt", "/app2", b"x"),
         lambda unit: unit.reset_to_defaults(meant_for=ASSY),
         UnitClient.restart_after_reset,
     ],

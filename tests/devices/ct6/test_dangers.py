@@ -19,7 +19,7 @@ from tests.devices.ct6.captured import captured_json
 from tests.devices.ct6.test_destructive_values import NO_VALUES
 
 RESTARTS = [UnitClient.reboot, UnitClient.power_cycle]
-CODE = b"M\x06\x00\x1f"
+CODE = b"M\x06\x00\x1f\x02\x00\x08e.py\x00\x0f(\x00\x02\x01Qc"  # of an empty module
 
 
 def changes(unit: SimulatedUnit) -> list[str]:
@@ -251,9 +251,90 @@ def test_after_a_swap_the_other_folder_is_the_one_left_alone(unit: SimulatedUnit
     client.remove_file("/app1/app.mpy")
 
 
-@pytest.mark.parametrize("data", [b"", b"M\x05\x00\x1f", b"import app", b"M"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"M", b"M\x06", CODE[:15], b"M\x05" + CODE[2:], CODE[:3] + b"\x3f" + CODE[4:], b"import app # and the rest"],
+    ids=["empty", "a letter", "two bytes", "cut off", "former format", "larger machine", "source"],
+)
 def test_bytecode_that_the_unit_cannot_run_is_not_sent(unit: SimulatedUnit, client: UnitClient, data: bytes) -> None:
     refused(unit, lambda: client.send_file("x.mpy", "/app2/lib", data), "no bytecode")
+
+
+def test_a_whole_module_is_sent(unit: SimulatedUnit, client: UnitClient) -> None:
+    client.send_file("x.mpy", "/app2/lib", CODE)
+    assert unit.flash.read("/app2/lib/x.mpy") == CODE
+
+
+@pytest.mark.parametrize("code", [b"import app", CODE])
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("/", "time.{}"),
+        ("/", "json.{}"),
+        ("/", "constants.{}"),
+        ("/", "TIME.{}"),
+        ("/lib", "wifi.{}"),
+        ("lib/drivers/", "st7789.{}"),
+        ("/notes", "harmless.{}"),
+        ("/app2/..", "time.{}"),
+        ("/app3", "app.{}"),
+        ("/app", "app.{}"),
+    ],
+)
+def test_code_goes_only_into_the_application_that_is_not_in_use(
+    unit: SimulatedUnit, client: UnitClient, folder: str, name: str, code: bytes
+) -> None:
+    """A module in the root is found before the one of the same name that the unit starts with."""
+    source, bytecode = name.format("py"), name.format("mpy")
+    refused(unit, lambda: client.send_file(source, folder, code), "outside the application folders")
+    refused(unit, lambda: client.send_file(bytecode, folder, code), "outside the application folders")
+
+
+def test_source_is_code_too_and_may_stand_in_the_folder_that_is_not_in_use(
+    unit: SimulatedUnit, client: UnitClient
+) -> None:
+    client.send_file("time.py", "/app2", b"import app")
+    assert unit.flash.read("/app2/time.py") == b"import app"
+    unit.swap_folders()
+    other = UnitClient(unit.address, unit.http_port, assy=unit.assy)
+    refused(unit, lambda: other.send_file("time.py", "/app2", b"import app"), "belongs to the application")
+
+
+@pytest.mark.parametrize(
+    "path", ["/factory.cfg", "/this.machine.cfg", "/main.py", "main.py/", "/BOOT.PY", "/notes/../main.py"]
+)
+@pytest.mark.parametrize("act", [UnitClient.make_folder, UnitClient.remove_folder])
+def test_no_folder_takes_the_place_of_a_file_that_a_unit_starts_with(
+    unit: SimulatedUnit, client: UnitClient, act: Callable[[UnitClient, str], None], path: str
+) -> None:
+    refused(unit, lambda: act(client, path), "must not be")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda client: client.make_folder("/time"),
+        lambda client: client.make_folder("lib/"),
+        lambda client: client.make_folder("/app2/../json"),
+        lambda client: client.make_folder("/lib/drivers"),
+        lambda client: client.send_file("notes.txt", "/json", b"x"),  # the unit makes the folder itself
+    ],
+)
+def test_no_folder_is_made_that_a_unit_would_take_for_a_module(
+    unit: SimulatedUnit, client: UnitClient, act: Callable[[UnitClient], None]
+) -> None:
+    refused(unit, lambda: act(client), "name of a module")
+
+
+def test_a_folder_that_was_made_in_place_of_a_module_can_be_removed(unit: SimulatedUnit, client: UnitClient) -> None:
+    unit.flash.make_folder("/json")
+    client.remove_folder("/json")
+    assert "/json" not in unit.flash.folders
+
+
+def test_an_application_has_folders_of_any_name(unit: SimulatedUnit, client: UnitClient) -> None:
+    client.make_folder("/app2/json")
+    assert "/app2/json" in unit.flash.folders
 
 
 def factory_file(unit: SimulatedUnit, **changed: Any) -> bytes:

@@ -274,12 +274,34 @@ def test_what_must_not_be_swept_is_refused_with_the_reason(networks: list[str], 
         (["192.168.1.34"], 1),
         (["169.254.7.0/30"], 2),
         (["192.168.1.0/24", "192.168.1.64/26"], 254),
-        (["127.0.0.0/28", "127.0.0.16/28"], 30),
+        (["127.0.0.0/28", "127.0.0.16/28"], 28),
     ],
 )
 def test_local_networks_are_swept_address_by_address_each_once(networks: list[str], count: int) -> None:
     addresses = addresses_of(networks_from(networks))
     assert len(addresses) == len(set(addresses)) == count
+
+
+@pytest.mark.parametrize(
+    ("networks", "last_parts"),
+    [
+        (["127.0.0.172", "127.0.0.173", "127.0.0.174", "127.0.0.175"], [172, 173, 174, 175]),
+        (["127.0.0.175", "127.0.0.172", "127.0.0.175/32"], [172, 175]),
+        (["127.0.0.172/31"], [172, 173]),
+        (["127.0.0.172/31", "127.0.0.174/31"], [172, 173, 174, 175]),
+        (["127.0.0.172/30"], [173, 174]),
+        (["127.0.0.172/30", "127.0.0.175"], [173, 174, 175]),
+        (["127.0.0.172/30", "127.0.0.172", "127.0.0.173"], [172, 173, 174]),
+        (["127.0.0.172/30", "127.0.0.168/30"], [169, 170, 173, 174]),
+        (["127.0.0.172/30", "127.0.0.168/29"], [169, 170, 171, 172, 173, 174]),
+    ],
+)
+def test_every_address_that_was_named_is_asked_once(networks: list[str], last_parts: list[int]) -> None:
+    assert addresses_of(networks_from(networks)) == [f"127.0.0.{last}" for last in last_parts]
+
+
+def test_many_networks_in_one_another_count_once() -> None:
+    assert len(networks_from(["10.0.0.0/22", *(f"10.0.{third}.0/24" for third in range(4))])) == 5
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "224.0.0.1", "255.255.255.255", "0.0.0.0", "::1", "meter", ""])

@@ -9,7 +9,7 @@ from devices.ct6.simulator.faults import ApplicationFault, HttpFault, HttpFaultK
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SimulatedUnit
 from devices.firmware.preflight import UpgradeRefused
-from devices.firmware.rollouts import roll_out
+from devices.firmware.rollouts import MomentPassed, ask_upgrade, roll_out
 from devices.jobs import queue, runner
 from devices.models import Device, FirmwareRelease, Job, Rollout
 from tests.devices.firmware.conftest import KINDS, QUICK_UNIT, commands, do_all_due, said
@@ -139,3 +139,16 @@ def test_nothing_is_asked_for_where_one_unit_would_cross_2_8(devices: list[Devic
 def test_no_unit_at_all(release: FirmwareRelease, db: None) -> None:
     with pytest.raises(UpgradeRefused, match="No unit was chosen"):
         roll_out(release, [], who=None)
+
+
+def test_a_moment_that_is_over_is_refused_and_the_minute_that_has_begun_is_not(
+    devices: list[Device], release: FirmwareRelease
+) -> None:
+    now = datetime.now(UTC)
+    with pytest.raises(MomentPassed, match="is over"):
+        roll_out(release, devices[:2], who=None, not_before=now - timedelta(minutes=2))
+    with pytest.raises(MomentPassed):
+        ask_upgrade(devices[0], release, who=None, not_before=now - timedelta(minutes=2))
+    assert not Job.objects.exists()
+    ask_upgrade(devices[0], release, who=None, not_before=now - timedelta(seconds=40))
+    assert Job.objects.count() == 1

@@ -86,6 +86,12 @@ def test_the_next_upgrade_goes_into_the_first_folder_again(unit: SimulatedUnit, 
     assert (unit.active_folder(), unit.firmware_version) == ("/app1", "3.3")
 
 
+def test_a_unit_that_runs_it_already_is_given_it_again_with_a_remark(unit: SimulatedUnit, upgraded: Upgraded) -> None:
+    job = upgraded(release=release_of("3.1"))
+    assert job.state == State.DONE, said(job)
+    assert "It runs 3.1 already, and is given it again." in said(job)
+
+
 def test_each_step_comes_after_what_it_needs(unit: SimulatedUnit, upgraded: Upgraded) -> None:
     upgraded()
     asked = changes(unit)
@@ -247,7 +253,7 @@ def test_cancelled_while_files_are_sent_the_unit_runs_on(
     def cancelled_at_the_third(*arguments: object) -> object:
         sent.append(arguments[1])
         if len(sent) == 3:
-            assert queue.cancel(Job.objects.get(pk=job.pk), job.made)
+            assert queue.cancel(Job.objects.get(pk=job.pk), job.made, who=None)
         return real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sending, "_send_file", cancelled_at_the_third)

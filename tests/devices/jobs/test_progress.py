@@ -62,20 +62,20 @@ def test_what_is_remembered_is_kept_beside_what_was(progress: Progress) -> None:
 
 
 def test_a_job_that_is_cancelled_stops_at_its_next_step_and_says_nothing_more(progress: Progress) -> None:
-    assert queue.cancel(progress.job, datetime.now(UTC))
+    assert queue.cancel(progress.job, datetime.now(UTC), who=None)
     with pytest.raises(JobCancelled):
         progress.step(10, "Next")
     assert lines_of(progress.job) == []
 
 
 def test_a_job_that_waits_stops_while_it_waits(progress: Progress) -> None:
-    queue.cancel(progress.job, datetime.now(UTC))
+    queue.cancel(progress.job, datetime.now(UTC), who=None)
     with pytest.raises(JobCancelled):
         progress.pause(30)
 
 
 def test_a_unit_is_put_in_order_whoever_wished_to_stop(progress: Progress) -> None:
-    queue.cancel(progress.job, datetime.now(UTC))
+    queue.cancel(progress.job, datetime.now(UTC), who=None)
     progress.ignore_cancel()
     progress.step(10, "Putting the gains of before back")
     progress.pause(0.001)
@@ -85,12 +85,12 @@ def test_a_unit_is_put_in_order_whoever_wished_to_stop(progress: Progress) -> No
 
 def test_past_the_point_of_no_return_nothing_is_cancelled(progress: Progress) -> None:
     progress.forbid_cancel()
-    assert not queue.cancel(progress.job, datetime.now(UTC))
+    assert not queue.cancel(progress.job, datetime.now(UTC), who=None)
     progress.step(50, "Next")
 
 
 def test_what_was_cancelled_before_does_not_pass_the_point_of_no_return(progress: Progress) -> None:
-    queue.cancel(progress.job, datetime.now(UTC))
+    queue.cancel(progress.job, datetime.now(UTC), who=None)
     with pytest.raises(JobCancelled):
         progress.forbid_cancel()
     assert reread(progress.job).may_cancel

@@ -8,13 +8,14 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from devices.jobs import queue
 from devices.jobs.queue import LastLine
-from devices.models import Device, Job, JobLine
+from devices.models import AuditEntry, Device, Job, JobLine
 from tests.devices.jobs.works import (
     LATER,
     NOW,
@@ -28,6 +29,7 @@ from tests.devices.jobs.works import (
     taken,
     unit_row,
 )
+from tests.factories import make_device
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
@@ -237,38 +239,57 @@ def test_a_worker_that_was_given_up_ends_nothing(device: Device) -> None:
 
 def test_what_has_not_begun_is_cancelled_at_once(device: Device) -> None:
     job = job_of(device)
-    assert queue.cancel(job, NOW)
+    assert queue.cancel(job, NOW, who=None)
     assert (state_of(job), queue.due(NOW)) == (State.CANCELLED, [])
     assert lines_of(job) == ["Cancelled before it began; nothing was changed."]
 
 
 def test_what_runs_is_asked_to_stop(device: Device) -> None:
     job = taken(job_of(device))
-    assert queue.cancel(job, NOW)
+    assert queue.cancel(job, NOW, who=None)
     assert (state_of(job), reread(job).cancel_wanted) == (State.RUNNING, True)
 
 
 def test_what_can_no_longer_stop_is_not_asked_to(device: Device) -> None:
     job = taken(job_of(device))
     Job.objects.filter(pk=job.pk).update(may_cancel=False)
-    assert not queue.cancel(job, NOW)
+    assert not queue.cancel(job, NOW, who=None)
     assert not reread(job).cancel_wanted
 
 
 def test_what_is_over_is_not_cancelled(device: Device) -> None:
     job = taken(job_of(device))
     queue.close(job, State.DONE, NOW)
-    assert not queue.cancel(job, NOW)
+    assert not queue.cancel(job, NOW, who=None)
     assert state_of(job) == State.DONE
 
 
 def test_what_waits_in_the_middle_is_not_called_unchanged(device: Device) -> None:
     job = taken(job_of(device))
     queue.recover(NOW + timedelta(minutes=2))
-    assert queue.cancel(job, NOW)
+    assert queue.cancel(job, NOW, who=None)
     assert (state_of(job), reread(job).cancel_wanted) == (State.WAITING, True)
     Job.objects.filter(pk=job.pk).update(may_cancel=False, cancel_wanted=False)
-    assert not queue.cancel(job, NOW)
+    assert not queue.cancel(job, NOW, who=None)
+
+
+def test_who_cancelled_a_job_is_in_the_audit_log_once(device: Device) -> None:
+    user = get_user_model().objects.create_user("ann")
+    waiting, running = job_of(device), taken(job_of(make_device("A2")))
+    for job in (waiting, running, running):
+        queue.cancel(job, NOW, who=user)
+    first, second = AuditEntry.objects.order_by("pk")
+    assert (first.who, first.device, first.action, first.before) == (user, device, "cancel", {"state": "waiting"})
+    assert first.after == {"job": waiting.pk, "kind": str(waiting.kind), "state": "cancelled"}
+    assert (second.device, second.before) == (running.device, {"state": "running"})
+    assert second.after == {"job": running.pk, "kind": str(running.kind), "cancel_wanted": True}
+
+
+def test_what_cannot_be_cancelled_leaves_no_note(device: Device) -> None:
+    job = taken(job_of(device))
+    queue.close(job, State.DONE, NOW)
+    assert not queue.cancel(job, NOW, who=None)
+    assert not AuditEntry.objects.exists()
 
 
 # Workers that died
@@ -400,7 +421,7 @@ def test_a_rollout_stops_also_where_the_worker_of_its_first_unit_died_too_often(
 
 def test_cancelling_the_first_unit_stops_the_others() -> None:
     trial, second = in_waves([0, 1])
-    queue.cancel(trial, NOW)
+    queue.cancel(trial, NOW, who=None)
     assert state_of(second) == State.CANCELLED
     assert lines_of(second) == [
         "Not begun, since the upgrade of another unit of this rollout was cancelled. Nothing was changed."

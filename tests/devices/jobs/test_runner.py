@@ -144,7 +144,7 @@ def test_what_one_worker_remembered_the_next_one_goes_on_from(device: Device) ->
 
 def test_a_cancelled_job_whose_worker_died_is_stopped_by_the_next_one(device: Device) -> None:
     job = run(job_of(device), raising(OperationalError("as good as dead")))
-    queue.cancel(job, datetime.now(UTC))
+    queue.cancel(job, datetime.now(UTC), who=None)
     job = recover_and_run(job, lambda progress: progress.step(10, "Next"))
     assert job.state == State.CANCELLED
 

@@ -74,9 +74,16 @@ def test_across_2_8_one_has_to_say_so(ct6: Run, device: Device) -> None:
     release_of("2.7")
     ran = ct6("Garage", "upgrade", "2.7")
     assert (ran.code, "calibrated again" in ran.sentence) == (1, True)
+    assert ran.sentence.endswith("Ask for it with this confirmed: --across-2.8.")
     assert not Job.objects.exists()
     assert ct6("Garage", "upgrade", "2.7", "--across-2.8", "--no-wait").code == 0
     assert Job.objects.get().asked["across_2_8"] is True
+
+
+def test_what_runs_already_is_given_again_with_a_remark(ct6: Run, device: Device) -> None:
+    release_of(device.firmware_version)
+    ran = ct6("Garage", "upgrade", device.firmware_version, "--no-wait")
+    assert (ran.code, f"Garage runs {device.firmware_version} already" in ran.err) == (0, True)
 
 
 def test_several_are_upgraded_one_first(ct6: Run, fleet: Fleet, device: Device) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+
 import pytest
 
+from devices.jobs import runner
+from devices.jobs.kinds import KINDS
 from devices.management.commands.ct6 import Command
-from devices.models import AuditEntry, Device
+from devices.models import AuditEntry, Device, Job
 from tests.devices.management.conftest import Run
 from tests.devices.units import closed_port
 from tests.factories import make_device
@@ -60,9 +65,40 @@ def test_who_asks_is_in_the_audit_log(ct6: Run, garage: Device, before: bool) ->
     assert AuditEntry.objects.get(action="wish").who_name == "sam"
 
 
-def test_without_that_it_is_nobody(ct6: Run, garage: Device) -> None:
+def test_without_that_it_is_the_user_of_the_system(ct6: Run, garage: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody-else")
     ct6("Garage", "set", "name=Villa")
-    assert AuditEntry.objects.get(action="wish").who is None
+    entry = AuditEntry.objects.get(action="wish")
+    assert (entry.who, entry.who_name) == (None, f"{pwd.getpwuid(os.getuid()).pw_name} (command line)")
+
+
+def test_a_user_without_a_name_is_told_by_number(ct6: Run, garage: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_user_id: int) -> object:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    ct6("Garage", "set", "name=Villa")
+    assert AuditEntry.objects.get(action="wish").who_name == f"uid {os.getuid()} (command line)"
+
+
+def test_what_a_job_notes_later_carries_the_name_too(ct6: Run, device: Device) -> None:
+    ct6("Garage", "factory", "backup")
+    entry = AuditEntry.objects.get(action="factory_config_kept")
+    assert (entry.who, entry.who_name) == (None, Job.objects.get().who_name)
+    assert entry.who_name.endswith(" (command line)")
+
+
+def test_a_job_that_a_worker_does_carries_the_name_too(ct6: Run, device: Device) -> None:
+    ct6("Garage", "factory", "backup", "--no-wait")
+    runner.run(Job.objects.get().pk, KINDS)
+    assert AuditEntry.objects.get(action="factory_config_kept").who_name.endswith(" (command line)")
+
+
+def test_cancelling_a_job_names_who_did(ct6: Run, device: Device) -> None:
+    make_user("sam")
+    ct6("Garage", "factory", "backup", "--no-wait")
+    ct6("Garage", "job", Job.objects.get().pk, "--cancel", "--as", "sam")
+    assert AuditEntry.objects.get(action="cancel").who_name == "sam"
 
 
 def test_a_user_that_is_not_there_is_wrong_use(ct6: Run, garage: Device) -> None:

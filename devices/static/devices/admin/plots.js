@@ -5,7 +5,7 @@ const ct6Plots = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const WIDTH = 480;
   const HEIGHT = 240;
-  const EDGE = { left: 52, right: 12, top: 26, bottom: 36 };
+  const EDGE = { left: 52, right: 12, top: 40, bottom: 36 }; // above: names, and a reference at the very top
 
   function add(parent, name, attributes, text) {
     const element = document.createElementNS(SVG, name);
@@ -53,7 +53,7 @@ const ct6Plots = (() => {
     if (!plot) return;
     svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
     const values = [plot.reference, ...plot.lines.flatMap((line) => line.points.map((point) => point[1]))];
-    const mostRounds = Math.max(3, ...plot.lines.map((line) => line.points.length));
+    const mostRounds = Math.max(...plot.lines.map((line) => line.points.length));
     const x = scale(1, mostRounds, EDGE.left + 10, WIDTH - EDGE.right - 10);
     const y = scale(Math.min(...values), Math.max(...values), HEIGHT - EDGE.bottom, EDGE.top);
     drawAxes(svg, plot, x, y, values, mostRounds);
