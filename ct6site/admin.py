@@ -1,4 +1,4 @@
-"""Who may log in, with which rights, and over which tokens."""
+"""Who may log in, with which rights, and over which tokens; alerts, and where they are sent."""
 
 from typing import Any
 
@@ -8,16 +8,21 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminPasswordWidget
 
-from ct6site.models import ApiToken, User
+from ct6site.models import Alert, AlertChannel, ApiToken, User
+from ct6site.operations import testing_channels
 from ct6site.tokens import scopes_of
+from devices import granting
 from devices.access import Right
 from devices.models import DeviceGrant
 
@@ -64,6 +69,18 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
     inlines = (DeviceGrantInline,)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        with granting.noted(form.instance, request.user):
+            super().save_related(request, form, formsets, change)
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        with granting.noted(obj, request.user):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        for group in queryset:
+            self.delete_model(request, group)
+
 
 class ApiTokenForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
@@ -74,7 +91,7 @@ class ApiTokenForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or self.cleaned_data
         user, scope = values.get("user"), values.get("scope")
         if user and scope and scope not in scopes_of(user):
-            problem = gettext("%(user)s is not staff, and a token may do no more than its user: only read.")
+            problem = gettext("%(user)s may change nothing, and a token may do no more than its user: only read.")
             self.add_error("scope", problem % {"user": user})
         return values
 
@@ -113,3 +130,93 @@ class ApiTokenAdmin(ModelAdmin):
         super().save_model(request, obj, form, change)
         shown_once = gettext("This is the token. Copy it now: it is not shown again. {token}")
         messages.warning(request, format_html(shown_once, token=format_html("<code>{}</code>", text)))
+
+
+class AlertChannelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The address is written only: a page never holds the one that is stored."""
+
+    address = forms.CharField(
+        label=_("address"),
+        required=False,
+        strip=True,
+        widget=UnfoldAdminPasswordWidget(),
+        help_text=_(
+            "For example ntfys://ntfy.sh/TOPIC, or jsons://server/path for a webhook, or "
+            "mailtos://user:password@server?from=ct6@example.org&to=somebody@example.org for e-mail, or any other "
+            "address of the package Apprise. It is stored encrypted and not shown again; left empty, it stays as it is."
+        ),
+    )
+
+    class Meta:
+        model = AlertChannel
+        fields = ("name", "address", "enabled", "about_units", "about_parts")
+
+    def clean_address(self) -> str:
+        address = str(self.cleaned_data["address"])
+        if not address and not self.instance.secret:
+            raise forms.ValidationError(gettext("Without an address nothing can be sent."))
+        if address and (problem := testing_channels.problem_of(address)):
+            raise forms.ValidationError(problem)
+        return address
+
+    def save(self, commit: bool = True) -> Any:
+        if self.cleaned_data["address"]:
+            self.instance.address = self.cleaned_data["address"]
+        return super().save(commit)
+
+
+@admin.register(AlertChannel)
+class AlertChannelAdmin(ModelAdmin):
+    """Where alerts are sent, and how that went."""
+
+    form = AlertChannelForm
+    list_display = ("name", "enabled", "about_units", "about_parts", "last_success", "last_failure", "trouble")
+    actions_submit_line = ("send_test_message",)
+
+    def get_fields(self, request: HttpRequest, obj: AlertChannel | None = None) -> tuple[str, ...]:
+        chosen = ("enabled", "about_units", "about_parts")
+        if obj is None:
+            return ("name", "address", *chosen)
+        address = ("address",) if self.has_change_permission(request, obj) else ()
+        return ("name", *address, *chosen, "last_success", "last_failure", "trouble")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AlertChannel | None = None) -> tuple[str, ...]:
+        return ("last_success", "last_failure", "trouble")
+
+    @admin.display(description=_("Trouble"))
+    def trouble(self, channel: AlertChannel) -> str:
+        return channel.trouble or "-"
+
+    @action(description=_("Send a test message"), icon="send", permissions=["change"])
+    def send_test_message(self, request: HttpRequest, channel: AlertChannel) -> None:
+        testing_channels.send_test_message(channel, timezone.now())
+        if channel.trouble:
+            words = gettext("The test message was not sent by %(channel)s: %(trouble)s")
+            self.message_user(request, words % {"channel": channel, "trouble": channel.trouble}, messages.ERROR)
+        else:
+            words = gettext("The test message was taken by %(channel)s. See whether it has arrived.")
+            self.message_user(request, words % {"channel": channel}, messages.SUCCESS)
+
+
+@admin.register(Alert)
+class AlertAdmin(ModelAdmin):
+    """Who fell silent, since when, and until when. Nothing is edited here."""
+
+    list_display = ("subject", "since", "opened", "told_at", "flapping", "ended")
+    list_display_links = None
+    list_filter = (("ended", admin.EmptyFieldListFilter), "flapping")
+    list_select_related = ("device",)
+    search_fields = ("part", "device__name", "device__assy")
+
+    @admin.display(description=_("Who"), ordering="device__name")
+    def subject(self, alert: Alert) -> str:
+        return str(alert.device or alert.part)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False

@@ -32,7 +32,14 @@ _GROUPS = (
             (_("Failed logins"), "lock_person", "axes_accessattempt"),
         ),
     ),
-    (_("Running"), ((_("Parts at work"), "monitor_heart", "readings_heartbeat"),)),
+    (
+        _("Running"),
+        (
+            (_("Parts at work"), "monitor_heart", "readings_heartbeat"),
+            (_("Alerts"), "notifications_active", "ct6site_alert"),
+            (_("Alert channels"), "campaign", "ct6site_alertchannel"),
+        ),
+    ),
 )
 
 

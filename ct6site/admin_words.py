@@ -1,4 +1,6 @@
-"""Words of the admin's look (django-unfold) that no package translates: marked here, they get into our catalogue."""
+"""Words of the admin's look (django-unfold) that no package translates, or not with the word that stands elsewhere:
+marked here, they get into our catalogue.
+"""
 
 from django.utils.translation import gettext_noop
 
@@ -8,6 +10,7 @@ WORDS = (
     gettext_noop("Select action to run"),
     gettext_noop("Select value"),
     gettext_noop("Run"),
+    gettext_noop("Choose file to upload"),
     gettext_noop("After you've created a user, you’ll be able to edit more user options."),
     gettext_noop(
         "Raw passwords are not stored, so there is no way to see this user’s password, but you can change the password "
@@ -35,6 +38,7 @@ WORDS = (
     gettext_noop("This page yielded into no results. Create a new item or reset your filters."),
     gettext_noop("Reset filters"),
     gettext_noop("Go back"),
+    gettext_noop("History"),
     gettext_noop("Previous"),
     gettext_noop("Next"),
     gettext_noop("Search apps and models..."),

@@ -9,6 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ct6site.alert_models import Alert, AlertChannel
+
+__all__ = ["Alert", "AlertChannel", "ApiToken", "User"]
+
 LAST_USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
 
 

@@ -49,6 +49,7 @@ CT6_SWEEP_NETWORKS = env.read_networks("CT6_SWEEP_NETWORKS")
 CT6_COLLECTOR_SEEN = "readings.heartbeats.collector_seen"
 CT6_SPOOL_DIR = env.read_folder("CT6_SPOOL_DIR", DATA_DIR / "spool")
 CT6_SPOOL_MAX_BYTES = 1_000_000 * env.read_integer("CT6_SPOOL_MAX", default=1000, lowest=1, highest=10_000_000)
+CT6_ALERT_AFTER = env.read_number("CT6_ALERT_AFTER", default=20.0, lowest=10.0, highest=86_400.0)
 CT6_PERIOD = env.read_number("CT6_PERIOD", default=1.0, lowest=0.25, highest=300.0)
 
 # --- Django -----------------------------------------------------------------------------------------------------
@@ -151,6 +152,7 @@ LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"  # days are cut in Python by each device's zone: no time zone table of a database is needed
 USE_TZ = True
 USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "ct6site" / "locale"]  # before those of Django's own admin
 STATIC_URL = "static/"
 STATIC_ROOT = env.read_folder("CT6_STATIC_DIR", DATA_DIR / "static")
 STATICFILES_FINDERS = [
@@ -231,7 +233,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_TIME_LIMIT = 30 * 60
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "ct6site.beating:BeatingScheduler"
 CELERY_TASK_DEFAULT_QUEUE = "jobs"
 CELERY_TASK_ROUTES = {"readings.tasks.*": {"queue": "rollups"}, "devices.tasks.*": {"queue": "jobs"}}
 # Each entry expires before its next turn, so that ticks never pile up behind a slow one.
@@ -243,15 +245,15 @@ CELERY_BEAT_SCHEDULE = {
     },
     "heartbeat of the rollups worker": {
         "task": "readings.tasks.note_heartbeat",
-        "schedule": 15.0,
+        "schedule": 10.0,
         "args": ["worker-rollups"],
-        "options": {"expires": 14.0, "queue": "rollups"},
+        "options": {"expires": 9.0, "queue": "rollups"},
     },
     "heartbeat of the jobs worker": {
         "task": "readings.tasks.note_heartbeat",
-        "schedule": 15.0,
+        "schedule": 10.0,
         "args": ["worker-jobs"],
-        "options": {"expires": 14.0, "queue": "jobs"},
+        "options": {"expires": 9.0, "queue": "jobs"},
     },
     "start due jobs": {
         "task": "devices.tasks.start_due_jobs",
@@ -309,6 +311,7 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        "urllib3": {"level": "INFO"},  # its lines for developers hold the addresses of alert channels
         "django.request": {
             "level": "ERROR",
             "filters": ["news"],

@@ -1,5 +1,6 @@
 """The schedule and the workers, through the brokers of both set-ups: a real Redis, and a folder."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,16 @@ def test_a_worker_rolls_up_what_a_folder_tells_it_to(tmp_path: Path) -> None:
     }
     (tmp_path / "broker" / "control").mkdir(parents=True)
     roll_up_by_a_worker(device, client, {"CT6_DATA_DIR": str(tmp_path)})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_schedule_gives_signs_of_life_of_its_own(tmp_path: Path) -> None:
+    beat = ["-m", "celery", "--quiet", "-A", "ct6site", "beat", "--loglevel", "WARNING", "--pidfile", ""]
+
+    def seen_at() -> datetime | None:
+        return Heartbeat.objects.filter(part="beat").values_list("at", flat=True).first()
+
+    with running(beat, {"CT6_DATA_DIR": str(tmp_path)}):
+        wait_for(lambda: seen_at() is not None)
+        first = seen_at()
+        wait_for(lambda: seen_at() != first, 10)

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["devices.ct6", "devices", "readings", "dashboard", "ct6site"]
 EDGES = {"admin", "api", "tasks", "views", "commands", "callbacks"}
 PURE = [
+    "ct6site/operations/alerting.py",
     "readings/marking.py",
     "readings/periods.py",
     "readings/quantities.py",

@@ -1,11 +1,9 @@
 """Whether the parts of the product work, as far as what they leave in the database tells."""
 
 import platform
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
 
 import django
 import structlog
@@ -13,19 +11,23 @@ from django.db import Error, connection
 from django.db.models import Min
 
 from ct6site import start
+from ct6site.operations.asking import Asking
 from devices.models import ConfigChange, Device
+from devices.querysets import DeviceQuerySet
 from readings.models import DirtyBucket, Heartbeat
 from readings.periods import to_datetime
 from readings.store.rollups import closed_before
 
 log = structlog.get_logger(__name__)
 
-STALE_AFTER = timedelta(seconds=60)
+# Each says every 5 to 10 s that it works, so that two in a row are missing: silence is seen within 30 s.
+STALE_AFTER = timedelta(seconds=25)
+TURN_STALE_AFTER = timedelta(seconds=60)  # a turn of the rollups takes its time
 BEHIND_AFTER = timedelta(minutes=5)
 DATABASE_LIMIT_S = 3.0
 
 WORKERS = ("worker-rollups", "worker-jobs")
-PARTS = ("database", "collector", *WORKERS, "beat", "rollups")
+PARTS = ("database", "collector", *WORKERS, "beat", "watch", "rollups")
 
 Heartbeats = Mapping[str, Heartbeat]
 
@@ -43,7 +45,7 @@ class Part:
 def examine(now: datetime, *, limit_s: float = DATABASE_LIMIT_S) -> list[Part]:
     """All ``PARTS``, within ``limit_s`` seconds: while the database is away, of the others nothing is known."""
     try:
-        return _within(limit_s, lambda: _examine(now))
+        return Asking[list[Part]]("health").within(limit_s, lambda: _examine(now))
     except (Error, TimeoutError) as error:
         if start.is_unprepared(error):
             return _without_database(start.UNPREPARED, "Not known while the database is not prepared.")
@@ -64,73 +66,50 @@ def versions() -> dict[str, str]:
     }
 
 
-def _within(limit_s: float, ask: Callable[[], list[Part]]) -> list[Part]:
-    """What ``ask`` finds in the database. Raises TimeoutError, or the database's error.
-
-    It is asked from a thread, since a database that accepts a connection and then says nothing would hold us up.
-    """
-    outcome: SimpleQueue[list[Part] | Error] = SimpleQueue()
-
-    def run() -> None:
-        try:
-            outcome.put(ask())
-        except Error as error:
-            outcome.put(error)
-        finally:
-            connection.close()
-
-    threading.Thread(target=run, name="health", daemon=True).start()
-    try:
-        found = outcome.get(timeout=limit_s)
-    except Empty:
-        raise TimeoutError(f"nothing came within {limit_s:g} s") from None
-    if isinstance(found, Error):
-        raise found
-    return found
-
-
 def _examine(now: datetime) -> list[Part]:
     heartbeats = {heartbeat.part: heartbeat for heartbeat in Heartbeat.objects.all()}
     return [
         _database(now),
         _beating("collector", heartbeats, now),
         *(_beating(name, heartbeats, now) for name in WORKERS),
-        _beat(heartbeats, now),
+        _beating("beat", heartbeats, now),
+        _beating("watch", heartbeats, now),
         _rollups(heartbeats, now),
     ]
 
 
+def expected_units() -> DeviceQuerySet:
+    """The units that should answer: adopted ones that have answered before and were not made inactive."""
+    return Device.objects.adopted().filter(last_seen__isnull=False).exclude(active=False)
+
+
 def _database(now: datetime) -> Part:
-    adopted = Device.objects.adopted()
+    """Units that are silent make no part unwell: one that was switched off on purpose shall page nobody from here."""
+    adopted, expected = Device.objects.adopted(), expected_units().count()
+    silent = expected - expected_units().online(now).count()
     figures = {
         "devices": adopted.count(),
         "devices_online": adopted.online(now).count(),
+        "devices_silent": silent,
         "open_wishes": ConfigChange.objects.open().count(),
     }
-    return Part("database", True, "It answers.", figures)
+    return Part("database", True, f"It answers. Units that should answer: {expected}, silent: {silent}.", figures)
 
 
-def _beating(name: str, heartbeats: Heartbeats, now: datetime) -> Part:
+def _beating(name: str, heartbeats: Heartbeats, now: datetime, stale_after: timedelta = STALE_AFTER) -> Part:
     heartbeat = heartbeats.get(name)
     if heartbeat is None:
         return Part(name, False, "It has never given a sign of life. Start it.")
     silent = now - heartbeat.at
-    if silent > STALE_AFTER:
+    if silent > stale_after:
         sentence = f"Its last sign of life is {_span(silent)} old. See its log, and start it again."
         return Part(name, False, sentence, heartbeat.detail)
     return Part(name, True, f"Its last sign of life is {_span(silent)} old.", heartbeat.detail)
 
 
-def _beat(heartbeats: Heartbeats, now: datetime) -> Part:
-    """The schedule asks each worker for its sign of life, so one that is fresh proves the schedule too."""
-    if any(_beating(name, heartbeats, now).well for name in WORKERS):
-        return Part("beat", True, "It gives the workers their work.")
-    return Part("beat", False, "No worker has got work from it for a while: it or both workers stand still.")
-
-
 def _rollups(heartbeats: Heartbeats, now: datetime) -> Part:
     """Old minutes that wait are no trouble by themselves: a window over an outage makes them wait, for seconds."""
-    turn = _beating("rollups", heartbeats, now)
+    turn = _beating("rollups", heartbeats, now, TURN_STALE_AFTER)
     waiting = DirtyBucket.objects.filter(minute__lt=closed_before(round(now.timestamp() * 1000)))
     oldest = waiting.aggregate(oldest=Min("minute"))["oldest"]
     behind = timedelta() if oldest is None else now - to_datetime(oldest)

@@ -92,6 +92,27 @@ def ended_with_parent(command: Sequence[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else list(command)
 
 
+def outcome_of(command: Sequence[str]) -> int:
+    """Run a command to its end, in a session of its own, and return its status. It does not outlive Ctrl-C: call it
+    from the main thread.
+    """
+    interrupts: list[int] = []
+    # Else one that comes while the process is made leaves it behind, unknown to us.
+    former = signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
+    try:
+        process = subprocess.Popen(ended_with_parent(command), start_new_session=True)  # noqa: S603  (ours)
+    finally:
+        signal.signal(signal.SIGINT, former)
+    with process:
+        try:
+            if interrupts:
+                raise KeyboardInterrupt
+            return process.wait()
+        except KeyboardInterrupt:
+            process.kill()
+            raise
+
+
 class Supervisor:
     """Runs all parts until SIGTERM or SIGINT, then stops them in the order given."""
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from ct6site.models import ApiToken, User
 from devices.access import devices_for
-from devices.models import DeviceGrant
+from devices.models import AuditEntry, Device, DeviceGrant
 from readings.models import Heartbeat
 from tests.factories import make_device
 
@@ -137,6 +137,28 @@ def test_a_group_grants_devices_to_its_users(boss: Client) -> None:
     guest.groups.add(Group.objects.get(name="Tenants"))
     assert list(devices_for(guest)) == [device]
     assert not DeviceGrant.objects.filter(device=hidden).exists()
+
+
+def grants(device: Device, pk: object = "", **rights: str) -> dict[str, object]:
+    """The form of a group with one grant; with a `pk` one that is there."""
+    row = {"id": pk, "device": device.pk, **rights}
+    sent = {f"device_grants-0-{name}": value for name, value in row.items()}
+    number = {"device_grants-TOTAL_FORMS": 1, "device_grants-INITIAL_FORMS": 1 if pk else 0}
+    return {"name": "Tenants", **number, **sent}
+
+
+def test_what_is_granted_and_taken_is_in_the_audit_log(boss: Client) -> None:
+    device = make_device("A1")
+    boss.post("/admin/auth/group/add/", grants(device))
+    group, grant = Group.objects.get(), DeviceGrant.objects.get()
+    boss.post(f"/admin/auth/group/{group.pk}/change/", grants(device, grant.pk, operate="on"))
+    boss.post(f"/admin/auth/group/{group.pk}/change/", grants(device, grant.pk, operate="on"))
+    boss.post("/admin/auth/group/", {"action": "delete_selected", "_selected_action": group.pk, "post": "yes"})
+    assert not Group.objects.exists()
+    sees, operates = ({"group": "Tenants", "rights": rights} for rights in ("see", "see, operate"))
+    entries = AuditEntry.objects.order_by("pk")
+    assert [(entry.before, entry.after) for entry in entries] == [({}, sees), (sees, operates), (operates, {})]
+    assert {(entry.action, entry.who_name, entry.device) for entry in entries} == {("grant", "boss", device)}
 
 
 # The frame around it

@@ -24,7 +24,8 @@ from tests.people import logged_in, make_user, with_text, with_token
 # The database is asked from a thread, which sees what was committed.
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BEATING = ("collector", "worker-rollups", "worker-jobs", "rollups")
+SAY_SO = ("collector", "worker-rollups", "worker-jobs", "beat", "watch")
+BEATING = (*SAY_SO, "rollups")
 NOW = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 
 
@@ -53,16 +54,16 @@ def test_all_is_well_when_every_part_said_so_just_now() -> None:
     assert unwell() == set()
 
 
-@pytest.mark.parametrize("part", ["collector", "worker-rollups", "worker-jobs"])
+@pytest.mark.parametrize("part", SAY_SO)
 def test_a_part_that_never_gave_a_sign_of_life_is_unwell(part: str) -> None:
     note_all(but=part)
     assert unwell() == {part}
     assert examined()[part].sentence == "It has never given a sign of life. Start it."
 
 
-@pytest.mark.parametrize("part", ["collector", "worker-rollups", "worker-jobs"])
-@pytest.mark.parametrize(("silent_s", "well"), [(60, True), (61, False)])
-def test_a_part_is_unwell_after_a_minute_of_silence(part: str, silent_s: int, well: bool) -> None:
+@pytest.mark.parametrize("part", SAY_SO)
+@pytest.mark.parametrize(("silent_s", "well"), [(25, True), (26, False)])
+def test_a_part_is_unwell_within_half_a_minute_of_silence(part: str, silent_s: int, well: bool) -> None:
     note_all()
     heartbeats.note(part, NOW - timedelta(seconds=silent_s))
     assert examined()[part].well is well
@@ -75,16 +76,9 @@ def test_the_sentence_tells_how_long_a_part_is_silent() -> None:
     assert examined()["worker-jobs"].sentence.startswith("Its last sign of life is 180 min old.")
 
 
-@pytest.mark.parametrize("worker", ["worker-rollups", "worker-jobs"])
-def test_the_schedule_is_well_while_one_worker_gets_work_from_it(worker: str) -> None:
-    heartbeats.note(worker, NOW)
-    assert examined()["beat"].well
-
-
-def test_the_schedule_is_unwell_when_no_worker_gets_work_from_it() -> None:
-    note_all(NOW - timedelta(minutes=5))
-    heartbeats.note("collector", NOW)
-    assert unwell() == {"worker-rollups", "worker-jobs", "beat", "rollups"}
+def test_a_schedule_that_stands_still_is_told_from_workers_that_do() -> None:
+    note_all(but="beat")
+    assert unwell() == {"beat"}
 
 
 def test_rollups_are_unwell_when_no_turn_was_completed_for_a_minute() -> None:
@@ -112,6 +106,18 @@ def test_the_open_minute_is_no_backlog() -> None:
     note_all()
     DirtyBucket.objects.create(device=make_device(), minute=to_ms(NOW))
     assert examined()["rollups"].figures["behind_s"] == 0
+
+
+def test_units_that_should_answer_and_are_silent_are_counted_and_make_no_part_unwell() -> None:
+    note_all()
+    make_device("SILENT", last_seen=NOW - timedelta(hours=1))
+    make_device("ANSWERS", last_seen=NOW)
+    make_device("INACTIVE", last_seen=NOW - timedelta(hours=1), active=False)
+    make_device("IGNORED", last_seen=NOW - timedelta(hours=1), adoption="ignored")
+    make_device("NEVER ANSWERED", last_seen=None)
+    database = examined()["database"]
+    assert database.sentence == "It answers. Units that should answer: 2, silent: 1."
+    assert (database.figures["devices_silent"], unwell()) == (1, set())
 
 
 # --- Without a database -----------------------------------------------------------------------------------------
@@ -229,9 +235,10 @@ def test_staff_see_how_each_part_is_and_what_it_counted() -> None:
     assert answer["details"]["collector"]["answers"] == 7
     assert answer["details"]["collector"]["sentence"].startswith("Its last sign of life is ")
     assert answer["details"]["database"] == {
-        "sentence": "It answers.",
+        "sentence": "It answers. Units that should answer: 1, silent: 0.",
         "devices": 1,
         "devices_online": 1,
+        "devices_silent": 0,
         "open_wishes": 1,
     }
 

@@ -1,6 +1,5 @@
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -13,7 +12,7 @@ from django.db import OperationalError, connections
 
 from ct6site import env
 from ct6site.operations import demo, first_run
-from ct6site.operations.supervisor import Part, Supervisor, ended_with_parent
+from ct6site.operations.supervisor import Part, Supervisor, outcome_of
 from devices.jobs import queue
 
 WEB_START_LIMIT_S = 60.0
@@ -22,7 +21,7 @@ _OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bo
 
 
 class Command(BaseCommand):
-    help = "Set up the database and run web server, collector, workers and schedule until Ctrl-C."
+    help = "Set up the database and run web server, collector, workers, schedule and watch until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=env.read_text("HOST") or "0.0.0.0")  # noqa: S104  (phones on the LAN)
@@ -60,8 +59,7 @@ class Command(BaseCommand):
     def _make_demo(self) -> None:
         """In a process of its own: what it takes of memory is given back, and Ctrl-C reaches this process alone."""
         self.stdout.write("Making thirty days of history for two simulated units, some 20 s ...")
-        command = ended_with_parent((sys.executable, "manage.py", "make_demo"))
-        if subprocess.run(command, check=False, start_new_session=True).returncode:  # noqa: S603  (ours)
+        if outcome_of((sys.executable, "manage.py", "make_demo")):
             raise CommandError("The demonstration could not be made; what went wrong is told above.")
         self.stdout.write("They can be removed by: make remove-demo")
 
@@ -94,6 +92,7 @@ def _parts(host: str, port: int, *, with_demo: bool) -> list[Part]:
         Part("worker-rollups", (*celery, *worker, "-Q", "rollups", "-n", "rollups@%h"), quiet=True),
         Part("worker-jobs", (*celery, *worker, "-Q", "jobs", "-n", "jobs@%h", *jobs), quiet=True),
         Part("beat", (*celery, "beat", "--loglevel", "WARNING", "--pidfile", "")),
+        Part("watch", (*manage, "watch_ct6")),
     ]
     if with_demo:
         parts.insert(0, Part("simulator", (*manage, *demo.simulator_arguments())))

@@ -85,3 +85,31 @@ def test_no_part_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         wait_for(lambda: not alive(pids(mark)[0]))
+
+
+OUTCOME_OF = """
+import os, signal, subprocess, sys
+from ct6site.operations import supervisor
+
+class InterruptedWhileItIsMade(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        if {interrupted!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+subprocess.Popen = InterruptedWhileItIsMade
+sys.exit(supervisor.outcome_of([sys.executable, "-c", {program!r}]))
+"""
+
+
+def test_a_command_is_run_to_its_end() -> None:
+    script = OUTCOME_OF.format(interrupted=False, program="raise SystemExit(3)")
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=LIMIT_S).returncode == 3
+
+
+def test_a_command_does_not_outlive_ctrl_c_though_it_was_just_being_started(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    script = OUTCOME_OF.format(interrupted=True, program=STAYS.format(mark=str(mark)))
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=LIMIT_S, capture_output=True)
+    assert b"KeyboardInterrupt" in ended.stderr
+    assert not any(alive(pid) for pid in pids(mark))
