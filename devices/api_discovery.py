@@ -207,7 +207,7 @@ class SweepCancelView(APIView):
         """Stop a sweep; what it has found stays. One that is over is left as it is."""
         _may_find(request)
         sweep = get_object_or_404(Sweep, pk=sweep_id)
-        sweeping.cancel(sweep)
+        sweeping.cancel(sweep, who=request.user)
         sweep.refresh_from_db()
         return Response(SweepSerializer(sweep).data)
 

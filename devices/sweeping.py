@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop
 from kombu.exceptions import OperationalError
 
-from devices import discovery
+from devices import audit, discovery
 from devices.ct6 import sweep as wire
 from devices.ct6.client import DEFAULT_HTTP_PORT
 from devices.discovery import Found
@@ -79,10 +79,15 @@ def run(sweep_id: int) -> None:
     tell_workers(due())
 
 
-def cancel(row: Sweep) -> bool:
+def cancel(row: Sweep, *, who: Any) -> bool:
     """Stop it; what was found stays. False if it is over."""
     open_rows = Sweep.objects.filter(pk=row.pk, state__in=(_State.WAITING, _State.RUNNING))
-    return bool(open_rows.update(state=_State.CANCELLED, running=None, ended=datetime.now(UTC)))
+    if not open_rows.update(state=_State.CANCELLED, running=None, ended=datetime.now(UTC)):
+        return False
+    row.refresh_from_db()
+    audit.note(row.who, "sweep", after={"networks": row.networks, "asked": row.asked})
+    audit.note(who, "cancel", after={"networks": row.networks, "asked": row.asked})
+    return True
 
 
 def recover(now: datetime) -> None:

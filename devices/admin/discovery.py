@@ -111,7 +111,7 @@ def sweep(request: HttpRequest) -> HttpResponse:
 def cancel(request: HttpRequest, sweep_id: int) -> HttpResponse:
     """Stop a sweep; what it has found stays."""
     _may_find(request)
-    if not sweeping.cancel(get_object_or_404(Sweep, pk=sweep_id)):
+    if not sweeping.cancel(get_object_or_404(Sweep, pk=sweep_id), who=request.user):
         messages.info(request, gettext("It was over already."))
     return redirect(PAGE)
 

@@ -15,7 +15,7 @@ from devices import discovery, sweeping, tasks
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.sweep import NotSwept
 from devices.discovery import Found
-from devices.models import Sweep
+from devices.models import AuditEntry, Sweep
 from tests.people import make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
@@ -117,21 +117,32 @@ def test_a_stopped_sweep_keeps_what_it_found(
     def stop_at_the_unit(writer: Any, found: Found) -> None:
         write(writer, found)
         if found.units:
-            assert sweeping.cancel(row)
+            assert sweeping.cancel(row, who=None)
 
     monkeypatch.setattr(sweeping._Writer, "write", stop_at_the_unit)
     sweeping.run(row.pk)
     row.refresh_from_db()
     assert (row.state, row.running, len(row.found["units"])) == (State.CANCELLED, None, 1)
     assert row.asked < 62
-    assert not sweeping.cancel(row)
+    assert not sweeping.cancel(row, who=None)
 
 
 def test_one_that_waits_is_stopped_at_once(sent: list[tuple[str, Any]], fleet: Fleet) -> None:
     row = ask(fleet)
-    assert sweeping.cancel(row)
+    assert sweeping.cancel(row, who=None)
     sweeping.run(row.pk)
     assert not fleet.units[0].requests
+
+
+def test_who_stopped_it_is_noted_and_how_far_it_was(sent: list[tuple[str, Any]], fleet: Fleet) -> None:
+    anna = make_user("anna")
+    row = ask(fleet, "127.0.0.0/26")
+    sweeping.cancel(row, who=anna)
+    entries = AuditEntry.objects.order_by("pk").values_list("action", "who__username", "after")
+    assert list(entries) == [
+        ("sweep", None, {"networks": ["127.0.0.0/26"], "asked": 0}),
+        ("cancel", "anna", {"networks": ["127.0.0.0/26"], "asked": 0}),
+    ]
 
 
 def test_a_dead_worker_leaves_no_sweep_running(sent: list[tuple[str, Any]], fleet: Fleet) -> None:

@@ -189,7 +189,7 @@ def test_progress_comes_as_json_every_second(anna: Client) -> None:
         "Stop",
     ):
         assert words in part
-    sweeping.cancel(row)
+    sweeping.cancel(row, who=None)
     part = anna.get(f"{PAGE}state/").json()["parts"]["part-sweep"]
     assert "cancelled" in part
     assert "Stop</button>" not in part
