@@ -10,11 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Final
 
 import structlog
 
 log = structlog.get_logger(__name__)
 
+_LOOKS_EVERY_S: Final = 0.25
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 30.0
 STABLE_AFTER_S = 60.0
@@ -97,20 +99,18 @@ def outcome_of(command: Sequence[str]) -> int:
     from the main thread.
     """
     interrupts: list[int] = []
-    # Else one that comes while the process is made leaves it behind, unknown to us.
+    # An exception may come at any moment, and one while the process is made leaves it behind, unknown to us.
     former = signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
     try:
-        process = subprocess.Popen(ended_with_parent(command), start_new_session=True)  # noqa: S603  (ours)
+        with subprocess.Popen(ended_with_parent(command), start_new_session=True) as process:  # noqa: S603  (ours)
+            while process.poll() is None:
+                if interrupts:
+                    process.kill()
+                    raise KeyboardInterrupt
+                time.sleep(_LOOKS_EVERY_S)
+            return process.returncode
     finally:
         signal.signal(signal.SIGINT, former)
-    with process:
-        try:
-            if interrupts:
-                raise KeyboardInterrupt
-            return process.wait()
-        except KeyboardInterrupt:
-            process.kill()
-            raise
 
 
 class Supervisor:
@@ -128,7 +128,7 @@ class Supervisor:
                 now = time.monotonic()
                 for child in self._children:
                     child.look_after(now)
-                self._stop.wait(0.25)
+                self._stop.wait(_LOOKS_EVERY_S)
         finally:
             self._stop_all()
             for number, handler in former.items():

@@ -98,7 +98,10 @@ def test_ctrl_c_while_the_demo_is_made_leaves_nothing_half_made(tmp_path: Path) 
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(LIMIT_S) == start.STOPPED_BY_CTRL_C
+        try:
+            assert process.wait(LIMIT_S) == start.STOPPED_BY_CTRL_C
+        finally:
+            process.kill()
     text = (tmp_path / "log").read_text()
     assert text.endswith("Stopped.\n")
     assert "Traceback" not in text
