@@ -1,10 +1,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import translation
 
+from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.servers import Redis
 
 
@@ -13,6 +15,12 @@ def _own_language() -> Iterator[None]:
     """A request leaves its language to its thread; the next test shall not speak it."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """For all tests, since the browser of a worker is the one that its first test asks for."""
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ARGUMENTS}
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.bench.figures import ROUNDS, Figure, figure
-from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.installation import START_LIMIT_S, Installation
 from tests.processes import wait_for
 from tests.screenshots import log_in

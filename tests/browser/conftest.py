@@ -8,17 +8,6 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Route
 from pytest_django.live_server_helper import LiveServer
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 PATIENCE_MS = 20_000  # a loaded machine is slow, and a wait ends as soon as it can
 
 
@@ -35,11 +24,6 @@ class Complaints:
 
     def hear_crash(self, error: Error) -> None:
         self.errors.append(str(error))
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ARGUMENTS}
 
 
 @pytest.fixture(scope="session")
