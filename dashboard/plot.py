@@ -119,8 +119,10 @@ class Plotted:
 )
 def draw(search: str | None, plot_stamp: Any, scheme: str | None, room: Any, user: Any) -> Any:
     shown = shown_on_page(user, search, "power")
+    newest_ms = newest_reading_ms(shown.device) if shown.is_live else None  # before: what comes meanwhile is told of
     plotted = read(shown, points_for(room))
     figure = shared_times(plot_figure(shown, plotted, "dark" if scheme == "dark" else "light"))
+    figure["seen"] = [shown.device.pk, shown.start_ms, shown.end_ms, newest_ms]
     is_empty = not any(np.isfinite(line.values).any() for line in plotted.series.lines)
     return figure, _nothing_to_draw(shown) if is_empty else None, what_was_read(shown, plotted)
 

@@ -9,9 +9,10 @@
   const TYPING_MS = 800;
 
   const applied = {};
-  const drawn = { at: 0, pace: 0, range: "" }; // when the figure on the page came, and how long it stands
+  const drawn = { at: 0, pace: 0, range: "", later: null }; // when the figure on the page came, and how long it stands
 
   const seen = { range: "", search: null }; // the range of the last stamp, and the address that it was seen under
+  const newest = { asked: null, drawn: null }; // a stamp held back as its range is being drawn, and what a drawing held
 
   function plot() {
     return document.querySelector("#plot .js-plotly-plot");
@@ -203,6 +204,18 @@
     resizing = window.setTimeout(() => window.dash_clientside.set_props("room", { data: room() }), 400);
   });
 
+  // Passes a stamp on that was held back, once the drawing of its range has come and does not hold what it tells of.
+  function passOnLater() {
+    const [stamp, held] = [newest.asked, newest.drawn];
+    if (!stamp || !held || JSON.stringify([stamp[0][0], stamp[1], stamp[2]]) !== JSON.stringify(held.slice(0, 3))) {
+      return;
+    }
+    newest.asked = null;
+    if (stamp.length > 3 && stamp[3] !== held[3]) {
+      window.dash_clientside.set_props("stamp", { data: stamp });
+    }
+  }
+
   // --- Callbacks -----------------------------------------------------------------------------------------------
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.plot = {
@@ -278,8 +291,10 @@
       const isAskedFor = range !== seen.range && search !== seen.search;
       seen.range = range;
       seen.search = search;
+      newest.asked = isAskedFor ? stamp : null;
       if (isAskedFor) {
         drawn.range = range;
+        passOnLater();
       } else {
         window.dash_clientside.set_props("stamp", { data: stamp });
       }
@@ -293,11 +308,14 @@
       return asked === (before || "") ? window.dash_clientside.no_update : asked;
     },
 
-    // Lets a stamp through where the range is another one, or the drawing has stood for long enough.
+    // Lets a stamp through where the range is another one, or the drawing has stood for long enough; else later.
     pace: function (stamp) {
       const range = JSON.stringify((stamp || []).slice(0, 3));
-      const isOver = drawn.pace !== null && Date.now() - drawn.at >= drawn.pace;
-      if (range === drawn.range && !isOver) {
+      const stood = Date.now() - drawn.at;
+      window.clearTimeout(drawn.later);
+      if (range === drawn.range && (drawn.pace === null || stood < drawn.pace)) {
+        const drawAfterAll = () => range === drawn.range && window.dash_clientside.set_props("plot-stamp", { data: stamp });
+        drawn.later = drawn.pace === null ? null : window.setTimeout(drawAfterAll, drawn.pace - stood);
         return window.dash_clientside.no_update;
       }
       drawn.range = range;
@@ -311,6 +329,8 @@
       window.ct6Legend.reach("plot");
       drawn.at = Date.now();
       drawn.pace = figure.layout.meta.pace;
+      newest.drawn = figure.seen;
+      passOnLater();
       const graph = plot();
       const held = (graph && graph.layout) || {};
       const hidden = hiddenPorts();
