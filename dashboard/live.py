@@ -16,7 +16,7 @@ from devices.querysets import silence_limit
 from readings import periods
 from readings.models import DeviceReading
 
-ROLL_CALL_EVERY_MS = 15_000
+ROLL_CALL_EVERY_MS = 4_000  # with `heartbeats.STALE_AFTER` a silent part is told of within 30 s
 
 
 def freshness_place() -> Element:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,9 +20,9 @@ from devices import adoption
 from devices.access import devices_for
 from devices.models import Device, default_timezone
 from readings import periods
+from readings.heartbeats import STALE_AFTER
 from readings.models import Heartbeat
 
-SILENT_AFTER_MS = 60_000
 _BUTTON = re.compile(r'\{"adopt":(\d{1,9})\}\.n_clicks', re.ASCII)
 _WORKERS = {
     "worker-rollups": gettext_lazy(
@@ -194,7 +194,7 @@ def claimed_twice(device: Device) -> Element:
 
 
 def parts_at_rest(user: Any, shown: Shown) -> list[Element]:
-    """Which parts of the product have not reported for a minute. Others than staff learn of the collector alone."""
+    """Which parts of the product have not reported for a while. Others than staff learn of the collector alone."""
     beats = dict(Heartbeat.objects.values_list("part", "at"))
     found = []
     if since := _since("collector", beats, shown):
@@ -204,10 +204,21 @@ def parts_at_rest(user: Any, shown: Shown) -> list[Element]:
         title = _("The collector has not reported since %(when)s") % {"when": since}
         found.append(_notice(title, to_do, is_bad=True))
     if user.is_staff:
-        for part, meaning in _WORKERS.items():
-            if since := _since(part, beats, shown):
-                title = _("The worker “%(part)s” has not reported since %(when)s") % {"part": part, "when": since}
-                found.append(_notice(title, str(meaning), is_bad=True))
+        found += _at_rest_behind(beats, shown)
+    return found
+
+
+def _at_rest_behind(beats: dict[str, datetime], shown: Shown) -> list[Element]:
+    """The clock of the jobs; the workers only where that one goes, since they report when it asks them to."""
+    if since := _since("beat", beats, shown):
+        title = _("The clock of all jobs (beat) has not reported since %(when)s") % {"when": since}
+        to_do = _("Readings are stored, but nothing is summed up, and no job begins. See its log, and start it again.")
+        return [_notice(title, to_do, is_bad=True)]
+    found = []
+    for part, meaning in _WORKERS.items():
+        if since := _since(part, beats, shown):
+            title = _("The worker “%(part)s” has not reported since %(when)s") % {"part": part, "when": since}
+            found.append(_notice(title, str(meaning), is_bad=True))
     return found
 
 
@@ -237,7 +248,7 @@ def unnamed_ports(device: Device, user: Any) -> Element:
 
 # --- How it looks -----------------------------------------------------------------------------------------------
 def _is_silent(last: datetime, now_ms: int) -> bool:
-    return now_ms - periods.to_ms(last) > SILENT_AFTER_MS
+    return now_ms - periods.to_ms(last) > STALE_AFTER // timedelta(milliseconds=1)
 
 
 def _state(is_well: bool, words: str) -> Element:

@@ -1,9 +1,13 @@
 """The parts of the product say here that they work, so that an operator sees when one does not."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from readings.models import Heartbeat
+
+# Each says every 5 to 10 s that it works, so that two in a row are missing: silence is seen within 30 s.
+STALE_AFTER: Final = timedelta(seconds=25)
 
 
 def collector_seen() -> datetime | None:

@@ -14,14 +14,13 @@ from ct6site import start
 from ct6site.operations.asking import Asking
 from devices.models import ConfigChange, Device
 from devices.querysets import DeviceQuerySet
+from readings.heartbeats import STALE_AFTER
 from readings.models import DirtyBucket, Heartbeat
 from readings.periods import to_datetime
 from readings.store.rollups import closed_before
 
 log = structlog.get_logger(__name__)
 
-# Each says every 5 to 10 s that it works, so that two in a row are missing: silence is seen within 30 s.
-STALE_AFTER = timedelta(seconds=25)
 TURN_STALE_AFTER = timedelta(seconds=60)  # a turn of the rollups takes its time
 BEHIND_AFTER = timedelta(minutes=5)
 DATABASE_LIMIT_S = 3.0
@@ -76,6 +75,11 @@ def _examine(now: datetime) -> list[Part]:
         _beating("watch", heartbeats, now),
         _rollups(heartbeats, now),
     ]
+
+
+def silent_parts(now: datetime) -> list[str]:
+    """The names of those that have given no sign of life for a while. Raises the database's error."""
+    return [part.name for part in _examine(now) if not part.well]
 
 
 def expected_units() -> DeviceQuerySet:

@@ -7,15 +7,19 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dashboard.live import ROLL_CALL_EVERY_MS
 from devices.ct6.protocol import DEFAULT_ASSY
 from devices.models import Device
 from readings import heartbeats
+from readings.heartbeats import STALE_AFTER
 from readings.periods import to_ms
 from tests.dashboard.asking import SHOW, URL, answer, find, texts
 from tests.factories import make_device, store_answer
 from tests.people import logged_in, make_user
 
 pytestmark = pytest.mark.django_db
+
+PARTS = ("collector", "beat", "worker-rollups", "worker-jobs")
 
 
 @pytest.fixture
@@ -199,23 +203,39 @@ class TestPartsAtRest:
 
     @pytest.mark.parametrize("worker", ["worker-rollups", "worker-jobs"])
     def test_a_silent_worker_says_since_when_and_what_waits(self, staff: Client, worker: str) -> None:
+        beat("beat")
         when = beat(worker, minutes_ago=2)
         said = texts(notices(staff))
         assert f"“{worker}” has not reported since {when}" in said
         assert "Readings are stored, but" in said
 
+    def test_of_a_silent_beat_nothing_else_is_said(self, staff: Client) -> None:
+        """The workers report when it asks them to."""
+        beat("collector")
+        for worker in ("worker-rollups", "worker-jobs"):
+            beat(worker, minutes_ago=2)
+        when = beat("beat", minutes_ago=2)
+        said = texts(notices(staff))
+        assert f"The clock of all jobs (beat) has not reported since {when}" in said
+        assert said.count("has not reported since") == 1
+
     def test_parts_that_report_are_not_mentioned(self, staff: Client) -> None:
-        for part in ("collector", "worker-rollups", "worker-jobs"):
-            beat(part, minutes_ago=0.9)
+        for part in PARTS:
+            beat(part, minutes_ago=0.4)
         assert texts(notices(staff)) == ""
+
+    def test_silence_is_told_of_within_half_a_minute(self, staff: Client) -> None:
+        assert STALE_AFTER + timedelta(milliseconds=ROLL_CALL_EVERY_MS) < timedelta(seconds=30)
+        beat("collector", minutes_ago=0.45)
+        assert "The collector has not reported since" in texts(notices(staff))
 
     def test_one_that_never_reported_is_not_mentioned_at_once(self, staff: Client, meter: Device) -> None:
         assert texts(notices(staff)) == ""
         Device.objects.update(first_seen=datetime.now(UTC) - timedelta(minutes=2))
-        assert texts(notices(staff)).count("has not reported since") == 3
+        assert texts(notices(staff)).count("has not reported since") == 2  # the collector and beat
 
     def test_others_read_of_the_collector_alone(self, meter: Device) -> None:
-        for part in ("collector", "worker-rollups", "worker-jobs"):
+        for part in PARTS:
             beat(part, minutes_ago=2)
         said = texts(notices(logged_in(make_user(sees=[meter]))))
         assert said.count("has not reported since") == 1
