@@ -19,6 +19,7 @@ from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from ct6site import overview
 from ct6site.models import Alert, AlertChannel, ApiToken, User
 from ct6site.operations import testing_channels
 from ct6site.tokens import scopes_of
@@ -32,6 +33,7 @@ for _label in ("django_celery_beat", "django_celery_results", "django_plotly_das
         if admin.site.is_registered(_model):
             admin.site.unregister(_model)
 admin.site.unregister(Group)
+admin.site.index_template = overview.TEMPLATE
 
 _RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 

@@ -199,6 +199,7 @@ UNFOLD = {
     "SITE_HEADER": _("CT6 energy meters"),
     "SITE_ICON": "ct6site.admin_menu.icon",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "ct6site.admin_menu.icon"}],
+    "DASHBOARD_CALLBACK": "ct6site.overview.overview",
     "SIDEBAR": {"navigation": "ct6site.admin_menu.navigation"},
     "COLORS": {
         "primary": {  # the dashboard's green
