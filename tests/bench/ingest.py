@@ -1,4 +1,4 @@
-"""The collector as its own process, asked for as much as simulated units can send over real UDP."""
+"""The collector as its own process, hearing simulated units over real UDP while the rollups are made beside it."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -16,6 +17,7 @@ from readings.models import DeviceReading
 from tests.servers import free_port
 
 WARM_UP_S = 6.0
+_KEEPS_UP = 0.98
 _BIND = "127.0.16.1"
 
 
@@ -42,6 +44,7 @@ def measure(*, units: int, period_s: float, duration_s: float) -> Run:
             env={**os.environ, "CT6_ADDRESSES": addresses, "CT6_LOG_LEVEL": "INFO"},
             stderr=log,
         )
+        rollups = subprocess.Popen([sys.executable, "-m", "tests.bench.rolling"])
         try:
             time.sleep(WARM_UP_S)
             process = psutil.Process(collector.pid)
@@ -52,8 +55,9 @@ def measure(*, units: int, period_s: float, duration_s: float) -> Run:
             cores = (sum(process.cpu_times()[:2]) - cpu) / elapsed
             rss_mb = process.memory_info().rss / 1e6
         finally:
-            collector.terminate()
-            collector.wait(10)
+            for one in (collector, rollups):
+                one.terminate()
+                one.wait(20)
         log.seek(0)
         said = log.read()
         sent = sum(unit.answers_sent for unit in fleet.units)
@@ -62,6 +66,15 @@ def measure(*, units: int, period_s: float, duration_s: float) -> Run:
         raise SystemExit(f"the collector did not end as it should: {said[-2000:]}")
     answers, dropped, stored = (int(number) for number in counted.groups())
     return Run(rate, sent - answers + dropped, answers - dropped - stored, cores, rss_mb)
+
+
+def fastest(units: int, rates: Sequence[float], *, duration_s: float) -> tuple[float, Run]:
+    """The highest of these rates, tried in their order, at which nothing is lost and commits keep up; else the last."""
+    for rate in rates:
+        run = measure(units=units, period_s=units / rate, duration_s=duration_s)
+        if not run.lost and run.answers_per_s >= _KEEPS_UP * rate:
+            break
+    return rate, run
 
 
 def _stored() -> int:
