@@ -37,6 +37,7 @@ from devices.api_operating import OperateViewSet
 from devices.api_port_past import PortPastViewSet
 from devices.models import Device, Port
 from readings.api import EnergyView, SeriesView
+from readings.api_bad_spans import BadSpanViewSet
 from readings.api_replacing import ReplaceViewSet
 from readings.latest import Latest, latest
 from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES, Quantity
@@ -206,6 +207,7 @@ router.register("calibrations", CalibrationViewSet, basename="calibration")
 router.register("factory-configs", FactoryConfigViewSet, basename="factory-config")
 router.register("ports", MeasuredPortViewSet, basename="port")
 router.register("ports", PortPastViewSet, basename="port-past")
+router.register("ports", BadSpanViewSet, basename="port-bad-spans")
 router.register("tokens", TokenViewSet, basename="token")
 
 urlpatterns = [

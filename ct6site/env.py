@@ -17,10 +17,12 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from tzlocal import get_localzone_name
 
+from devices.ct6.broker import Broker, broker_from
 from devices.ct6.sweep import NotSwept, networks_from
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
+_STORES = ("file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs")
 
 
 class WrongSetting(ImproperlyConfigured):
@@ -114,6 +116,24 @@ def read_own_folder(name: str, default: Path) -> Path:
     return folder
 
 
+def read_archive(name: str, default: Path) -> str:
+    """Where the archive lies: a folder's absolute path, or the URI of a store; empty when it is off."""
+    text = read_text(name)
+    if text.lower() == "off":
+        return ""
+    scheme, is_uri, rest = text.partition("://")
+    if not is_uri:
+        return str(read_folder(name, default))
+    if scheme not in _STORES and not scheme.startswith("fsspec+"):
+        problem = f"starts with {scheme!r}; known are off, a folder, and {', '.join(_STORES)}"
+        raise WrongSetting(name, problem, "s3://my-bucket/ct6?region=eu-central-1")
+    if scheme == "file" and not rest.startswith("/"):
+        raise WrongSetting(name, f"is {text!r}, which is no absolute path", "file:///var/lib/ct6/archive")
+    if not rest.strip("/"):
+        raise WrongSetting(name, "names no bucket", f"{scheme}://my-bucket/ct6")
+    return text
+
+
 def read_secret(name: str) -> str:
     """The variable, or the text of the file that ``NAME_FILE`` names; empty when neither is set."""
     file_name = read_text(f"{name}_FILE")
@@ -194,6 +214,23 @@ def read_database(name: str, default_url: str) -> dict[str, Any]:
         install = "pip install --require-hashes -r requirements/lock/mysql.txt"
         raise WrongSetting(name, f"is a MySQL database, for which a package is missing; install it with: {install}")
     return entry
+
+
+def read_broker(name: str) -> Broker | None:
+    """The MQTT server that units publish to; None where none is named."""
+    url = read_secret(name)
+    try:
+        return broker_from(url) if url else None
+    except ValueError as error:
+        raise WrongSetting(name, str(error), "mqtt://user:password@192.168.0.10:1883/ct6") from None
+
+
+def read_asking(name: str, broker: Broker | None) -> bool:
+    """Whether units are asked; what is not asked has to be published."""
+    asking = read_flag(name, default=True)
+    if not asking and broker is None:
+        raise WrongSetting(name, "is off and CT6_MQTT_URL names no MQTT server, so no unit would be heard", "1")
+    return asking
 
 
 def read_redis(name: str) -> str:

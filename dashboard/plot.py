@@ -207,6 +207,8 @@ def what_was_read(shown: Shown, plotted: Plotted) -> list[Element]:
         said.append(html.Span(_("Bands reach from the lowest to the highest reading.")))
     if any(line.recovered.any() for line in series.lines):
         said.append(html.Span(_("Dashed pieces were recovered.")))
+    if series.has_bad:
+        said.append(html.Span(_("What was marked as bad is left out.")))
     return said
 
 

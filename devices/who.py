@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def who_field(
-    verbose_name: StrPromise, *, editable: bool = True
+    verbose_name: StrPromise, *, editable: bool = True, related_name: str | None = None
 ) -> models.ForeignKey[AbstractUser | None, AbstractUser | None]:
     """The user, or None for the site itself; what was done stays when the user goes."""
     return models.ForeignKey(
@@ -22,5 +22,6 @@ def who_field(
         blank=True,
         editable=editable,
         on_delete=models.SET_NULL,
+        related_name=related_name,
         verbose_name=verbose_name,
     )

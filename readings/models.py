@@ -4,12 +4,15 @@ Times are UTC epoch milliseconds, windows milliseconds, energies units of 0.1 mJ
 column of every key is its index, so the foreign keys have none of their own.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device, Port
+from devices.who import who_field
+from readings import archive_models  # noqa: F401 - Django finds models here
 from readings import quantities as q
 from readings.fields import fixed_point
 
@@ -174,6 +177,47 @@ class DirtyBucket(models.Model):
 
     def __str__(self) -> str:
         return f"device {self.device_id}, minute {self.minute}"
+
+
+class BadSpanQuerySet(models.QuerySet["BadSpan"]):
+    def in_effect(self, ports: Sequence[int], start_ms: int, end_ms: int) -> "BadSpanQuerySet":
+        """Those that leave something of these ports out in [start_ms, end_ms)."""
+        touching = self.filter(port_id__in=ports, until_ms__gt=start_ms, start_ms__lt=end_ms)
+        return touching.filter(until_ms__gt=models.F("start_ms")).order_by()
+
+    def unfinished(self) -> "BadSpanQuerySet":
+        """Those that are not yet, or still, in effect where they should not be."""
+        growing = models.Q(lifted_at__isnull=True, until_ms__lt=models.F("end_ms"))
+        return self.filter(growing | models.Q(lifted_at__isnull=False, until_ms__gt=models.F("start_ms")))
+
+
+class BadSpan(models.Model):
+    """A span of whole minutes in which what a port measured is bad. Its readings are kept, and count nowhere.
+
+    It is in effect in [start_ms, until_ms): its minutes are marked to be rolled up again in steps, and each step moves
+    ``until_ms`` along with its minutes, towards ``end_ms``, and back to ``start_ms`` once the span is lifted.
+    """
+
+    port = models.ForeignKey(Port, on_delete=models.CASCADE, related_name="bad_spans", verbose_name=_("port"))
+    start_ms = models.BigIntegerField(help_text=_("Epoch ms; a whole minute."))
+    end_ms = models.BigIntegerField(help_text=_("Epoch ms; a whole minute, the first that is good again."))
+    until_ms = models.BigIntegerField(editable=False, help_text=_("Epoch ms; what lies behind it counts."))
+    reason = models.CharField(_("reason"), max_length=200)
+    marked_at = models.DateTimeField(_("marked at"))
+    marked_by = who_field(_("marked by"), related_name="+")
+    lifted_at = models.DateTimeField(_("lifted at"), null=True, blank=True, editable=False)
+    lifted_by = who_field(_("lifted by"), editable=False, related_name="+")
+
+    objects = BadSpanQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-start_ms", "-pk"]
+        verbose_name = _("bad span")
+        verbose_name_plural = _("bad spans")
+        indexes = [models.Index(fields=["port", "until_ms"], name="badspan_port_until")]
+
+    def __str__(self) -> str:
+        return f"port {self.port_id} from {self.start_ms} to {self.end_ms}"
 
 
 class DayZoneQuerySet(models.QuerySet["DayZone"]):

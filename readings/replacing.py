@@ -23,6 +23,7 @@ from devices.configuration import GROUP_NAME, UNIT_NAME, can_be_wished, open_wis
 from devices.ct6.errors import DestructiveValue, UnitError
 from devices.ct6.protocol import DEFAULT_ASSY
 from devices.models import AuditEntry, Calibration, ConfigChange, Device, FactoryConfig, Job, Port, Replacement
+from readings import bad_spans
 from readings.models import DeviceMinute, DeviceReading
 from readings.periods import MINUTE_MS, floor_minute, format_time
 from readings.store import retention
@@ -255,7 +256,7 @@ def _change_places(old: Device, new: Device, replacement: Replacement) -> None:
         setattr(old, field, getattr(new, field))
     old.claimed_from = old.held_until = None
     old.save(update_fields=["assy", "adoption", "claimed_from", "held_until", *_OF_THE_UNIT])
-    _change_ports(old, new)
+    _change_ports(old, new, replacement.at_ms)
     open_now = ConfigChange.objects.open().filter(device=old).values("key")
     ConfigChange.objects.open().filter(device=new, key__in=list(open_now.values_list("key", flat=True))).update(
         state=ConfigChange.State.REPLACED, settled=replacement.made, secret=""
@@ -265,8 +266,10 @@ def _change_places(old: Device, new: Device, replacement: Replacement) -> None:
     Replacement.objects.filter(device=new).update(device=old)  # whose place the new unit took before
 
 
-def _change_ports(old: Device, new: Device) -> None:
-    """What the new unit reports of its ports; those that the old one did not have come over as they are."""
+def _change_ports(old: Device, new: Device, at_ms: int) -> None:
+    """What the new unit reports of its ports, and what of theirs is bad; those that the old one did not have come over
+    as they are.
+    """
     ports = {port.number: port for port in old.ports.select_for_update()}
     for theirs in new.ports.all():
         ours = ports.get(theirs.number)
@@ -274,6 +277,7 @@ def _change_ports(old: Device, new: Device) -> None:
             Port.objects.filter(pk=theirs.pk).update(device=old)
         else:
             Port.objects.filter(pk=ours.pk).update(name=theirs.name, sensor_type=theirs.sensor_type)
+            bad_spans.hand_over(theirs, ours, at_ms)
 
 
 def _names_of(old: Device) -> dict[str, str]:

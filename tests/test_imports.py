@@ -15,6 +15,7 @@ PURE = [
     "readings/periods.py",
     "readings/quantities.py",
     "readings/collect/windows.py",
+    "readings/collect/ways.py",
     "dashboard/figures.py",
 ]
 NETWORK = {"socket", "http.client", "urllib.request", "requests", "httpx", "asyncio.streams"}

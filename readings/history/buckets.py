@@ -11,6 +11,7 @@ from django.db.models import F, Value
 from django.db.models.expressions import Combinable
 
 from readings import periods
+from readings.bad_minutes import BadOf
 from readings.history import unrolled
 from readings.history.rows import Piece, Rows, Source, by_key, fetch, numbers
 from readings.history.thinning import FloatArray, IntArray, Points, joined, merged
@@ -66,7 +67,7 @@ class Wanted:
     """One quantity of the ports of some devices (or of the devices themselves), by bucket.
 
     ``days_made`` tells whether their day rows are all of the grid's time zone. ``turns`` are of the lines whose factor
-    was another one before.
+    was another one before. ``bad`` is what is to be left out of their readings.
     """
 
     source: Source
@@ -75,6 +76,7 @@ class Wanted:
     grid: Grid
     days_made: bool = True
     turns: TurnsOf = field(default_factory=dict)
+    bad: BadOf = field(default_factory=dict)
 
     def device_of(self) -> dict[int, int]:
         return {key: device_id for device_id, of_device in self.keys.items() for key in of_device}
@@ -204,6 +206,8 @@ def _from_readings(wanted: Wanted, dirty: DeviceMinutes, now_ms: int) -> Iterato
     for rows in unrolled.readings_in(wanted.source, wanted.keys, dirty, columns, now_ms=now_ms):
         for key, table in by_key(numbers(rows, len(columns))).items():
             minutes = dirty[device_of[key]]
+            if key in wanted.bad:
+                minutes = minutes[~wanted.bad[key].hold(minutes)]
             yield key, wanted.points(key, *_shares(table, minutes))
             yield key, wanted.points(key, *_extremes(table[:, 0].astype(np.int64), table[:, 3], minutes))
 

@@ -11,13 +11,14 @@ from django.db.models.functions import Coalesce
 from devices.models import Port
 from devices.port_past import eras_of
 from readings import periods
+from readings.bad_minutes import BadOf
 from readings.history import unrolled
 from readings.history.eras import as_they_were, is_plain
 from readings.history.port_energy import PortEnergy
 from readings.history.rows import PORTS, Days, Piece, Rows, fetch, integers, zones_of
 from readings.history.thinning import IntArray
 from readings.history.turns import energy_moments
-from readings.history.unrolled import DeviceMinutes
+from readings.history.unrolled import Unfinished
 from readings.models import PortDay, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS
 
@@ -38,18 +39,19 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
     Hours are UTC hours; days and months are those of the device's time zone. The span's own ends shorten the first and
     the last bucket. A bucket without any measurement has its row too. An end off the minute is answered from readings,
     or pro rata of the minute once its readings are gone. Minutes that wait for their rollup are answered from readings.
+    What was marked as bad counts nowhere: that time is missing.
     """
     eras = eras_of(ports)
     moments = energy_moments(eras, start_ms, end_ms)
     zones = zones_of(ports)
-    made, dirty = _unfinished(zones, start_ms, end_ms, bucket)
+    made, waiting = _unfinished(zones, ports, start_ms, end_ms, bucket)
     answered: dict[int, list[PortEnergy]] = {port.pk: [] for port in ports}
     for days in sorted({Days(zone, device_id in made) for device_id, zone in zones.items()}):
         same = [p for p in dict.fromkeys(ports) if (zones[p.device_id], p.device_id in made) == days]
         for begin in range(0, len(same), PORTS_AT_ONCE):
             for span in _spans([start_ms, *moments, end_ms], bucket, days):
                 sheet = _Sheet(same[begin : begin + PORTS_AT_ONCE], *span, bucket, days)
-                _fill(sheet, dirty, now_ms)
+                _fill(sheet, waiting, now_ms)
                 for port_id, rows in sheet.answer(now_ms):
                     answered[port_id] += rows
     for port in {port.pk: port for port in ports if moments or not is_plain(port)}.values():
@@ -59,14 +61,15 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
 
 
 def _unfinished(
-    zones: Mapping[int, str], start_ms: int, end_ms: int, bucket: EnergyBucket
-) -> tuple[set[int], DeviceMinutes]:
-    """The devices whose day rows can be used, and the minutes that wait for their rollup."""
+    zones: Mapping[int, str], ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket
+) -> tuple[set[int], Unfinished]:
+    """The devices whose day rows can be used, and what rollups do not tell yet."""
     needs_days = bucket != "hour" and end_ms - start_ms >= _WORTH_DAYS_MS
-    waiting = unrolled.unfinished(zones, start_ms, end_ms, days=needs_days)
+    ids = sorted({port.pk for port in ports})
+    waiting = unrolled.unfinished(zones, start_ms, end_ms, days=needs_days, ports=ids)
     if bucket == "hour":
-        return set(zones), waiting.minutes
-    return set(zones) - waiting.days if waiting.days is not None else set(), waiting.minutes
+        return set(zones), waiting
+    return set(zones) - waiting.days if waiting.days is not None else set(), waiting
 
 
 def _spans(edges: Sequence[int], bucket: EnergyBucket, days: Days) -> list[tuple[int, int]]:
@@ -121,7 +124,7 @@ class _Sheet:
             yield port.pk, rows
 
 
-def _fill(sheet: _Sheet, waiting: DeviceMinutes, now_ms: int) -> None:
+def _fill(sheet: _Sheet, waiting: Unfinished, now_ms: int) -> None:
     """Whole days, hours and minutes from their rollups; from readings the minutes that those do not answer for.
 
     Days and hours hold the minutes beneath them as those stood when they were last rolled up: a minute that waits for
@@ -130,14 +133,17 @@ def _fill(sheet: _Sheet, waiting: DeviceMinutes, now_ms: int) -> None:
     if not sheet.buckets:
         return
     device_ids = list(sheet.keys)
-    dirty = unrolled.within(waiting, device_ids, periods.floor_minute(sheet.start_ms), sheet.end_ms)
+    dirty = unrolled.within(waiting.minutes, device_ids, periods.floor_minute(sheet.start_ms), sheet.end_ms)
     dirty = unrolled.newest(PORTS, sheet.keys, dirty, READINGS_AT_MOST)
     cut = [edge for edge in (sheet.start_ms, sheet.end_ms) if edge % MINUTE_MS]
     cut_minutes = np.unique([periods.floor_minute(edge) for edge in cut]).astype(np.int64)
     single = {device_id: np.union1d(dirty[device_id], cut_minutes) for device_id in device_ids}
     summed, apart = _rollups(sheet, single)
     sheet.add(summed[:, 0], summed[:, 1], summed[:, 2:])
-    pieces = {device_id: _Pieces(sheet, device_id, single[device_id], dirty[device_id]) for device_id in device_ids}
+    pieces = {
+        device_id: _Pieces(sheet, device_id, single[device_id], dirty[device_id], waiting.bad)
+        for device_id in device_ids
+    }
     for rows in unrolled.readings_in(PORTS, sheet.keys, single, _READING_COLUMNS, now_ms=now_ms):
         table = integers(rows, len(_READING_COLUMNS))
         for device_pieces in pieces.values():
@@ -186,22 +192,27 @@ def _whole(sheet: _Sheet) -> list[Piece]:
 class _Pieces:
     """The minutes of a device that its rollups do not answer for: dirty ones, and those that the span cuts."""
 
-    def __init__(self, sheet: _Sheet, device_id: int, minutes: IntArray, dirty: IntArray) -> None:
+    def __init__(self, sheet: _Sheet, device_id: int, minutes: IntArray, dirty: IntArray, bad: BadOf) -> None:
         self.ids = np.unique(sheet.keys[device_id])
         self.minutes, self.ends = minutes, minutes + MINUTE_MS
         self.inside_start = np.maximum(minutes, sheet.start_ms)
         self.inside_end = np.minimum(self.ends, sheet.end_ms)
         self.cut = self.inside_end - self.inside_start < MINUTE_MS
         self.dirty = np.isin(minutes, dirty)
+        self.bad = np.zeros((len(self.ids), len(minutes)), dtype=np.bool_)
+        for port in bad.keys() & set(self.ids.tolist()):
+            self.bad[np.searchsorted(self.ids, port)] = bad[port].hold(minutes)
         self.sums = np.zeros((len(self.ids), len(minutes), 4), dtype=np.int64)
         self.measured_ms = np.zeros((len(self.ids), len(minutes)), dtype=np.int64)
 
     def measure(self, readings: IntArray) -> None:
-        """Add the share that each of the readings has in each of the minutes."""
+        """Add the share that each of the readings has in each of the minutes that is not bad."""
         readings = readings[np.isin(readings[:, 0], self.ids)]
         ids, times, windows, recovered, powers = readings.T
         reading, minute, overlap = unrolled.overlaps(times, windows, self.minutes, self.ends)
         port = np.searchsorted(self.ids, ids[reading])
+        good = ~self.bad[port, minute]
+        reading, minute, overlap, port = reading[good], minute[good], overlap[good], port[good]
         np.add.at(self.measured_ms, (port, minute), overlap)
         begun = np.maximum(times[reading] - windows[reading], self.inside_start[minute])
         inside = np.maximum(np.minimum(times[reading], self.inside_end[minute]) - begun, 0)
@@ -216,7 +227,7 @@ class _Pieces:
 
     def settle(self, rollups: IntArray) -> None:
         """Take out what the stale rollups of dirty minutes brought into the sums; answer a clean minute that is cut
-        from its rollup where its readings are gone.
+        from its rollup where its readings are gone. A bad one that is clean has none.
         """
         rollups = rollups[np.isin(rollups[:, 0], self.ids) & np.isin(rollups[:, 1], self.minutes)]
         port, minute = np.searchsorted(self.ids, rollups[:, 0]), np.searchsorted(self.minutes, rollups[:, 1])

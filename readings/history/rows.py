@@ -149,14 +149,14 @@ class Days(NamedTuple):
 
 
 def unmade_days(zones: Mapping[int, str]) -> list[Rows]:
-    """The devices whose day rows are not all made in these zones, each with the number ``UNMADE`` beside it."""
+    """The devices whose day rows are not all made in these zones, each with the number ``UNMADE`` beside it, and 0."""
     of_zone: dict[str, list[int]] = {}
     for device_id, zone in zones.items():
         of_zone.setdefault(zone, []).append(device_id)
     is_stale = models.Q(stale_from__isnull=False)
     return [
         DayZone.objects.filter(~models.Q(zone=zone) | is_stale, device__in=device_ids).values_list(
-            "device_id", models.Value(UNMADE)
+            "device_id", models.Value(UNMADE), models.Value(0)
         )
         for zone, device_ids in of_zone.items()
     ]

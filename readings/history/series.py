@@ -6,9 +6,11 @@ from functools import cached_property
 
 import numpy as np
 from django.conf import settings
+from django.db.models import F, Value
 
 from devices.models import Device, Port
 from devices.querysets import silence_limit
+from readings.bad_minutes import NOTHING_BAD, BadMinutes, BadOf, bad_of
 from readings.history.buckets import NO_TIMES, Bucket, Grid, Rolled, Wanted, rolled
 from readings.history.levels import STEP_MS, Asked, Extent, Resolution, finer_level, level_for
 from readings.history.rows import DEVICES, PORTS, Days, Source, by_key, fetch, numbers, zones_of
@@ -25,6 +27,8 @@ from readings.history.thinning import (
 )
 from readings.history.turns import Turns, TurnsOf, factor_of, turns_of
 from readings.history.unrolled import Unfinished, unfinished
+from readings.models import BadSpan
+from readings.periods import MINUTE_MS, floor_minute
 from readings.quantities import Quantity
 
 MAX_POINTS = 2000
@@ -57,7 +61,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Series:
     """``resolution`` names what was read, which can be finer than the points are far apart: ``step_ms`` is the time
-    from point to point (a day counts as 24 h). It is None for readings as they came.
+    from point to point (a day counts as 24 h). It is None for readings as they came. ``has_bad`` tells whether anything
+    of the span is left out because somebody marked it as bad.
     """
 
     resolution: Resolution
@@ -66,6 +71,7 @@ class Series:
     end_ms: int
     step_ms: int | None
     lines: list[Line]
+    has_bad: bool = False
 
 
 def series(  # noqa: PLR0913  (a question has these parts, and callers name them)
@@ -82,7 +88,7 @@ def series(  # noqa: PLR0913  (a question has these parts, and callers name them
 
     ``second`` gives readings as they came; the others give every bucket that the span touches, by its start: its
     weighted mean, its lowest and its highest reading (the mean, where no reading ended in the bucket). Minutes that
-    wait for their rollup are computed from readings. A gap is one NaN.
+    wait for their rollup are computed from readings. A gap is one NaN. What was marked as bad is left out, as a gap.
 
     No question is refused, and none reads much: a resolution with too many rows for these lines and this span gives
     way to a coarser one, and ``auto`` takes the one that suits both (``levels.level_for``); where only a part of the
@@ -162,13 +168,15 @@ class _Question:
             grids.update(dict.fromkeys(found, part.wanted.grid))
         first, slots = slots_per_point([of_line.slot for of_line in points.values()], self.max_points)
         drawn = {key: _by_slice(of_line, grids[key], first, slots) for key, of_line in points.items()}
-        return self._series(bucket, STEP_MS[bucket] * slots, drawn)
+        bad = rollups[0].wanted.bad if rollups else NOTHING_BAD
+        return self._series(bucket, STEP_MS[bucket] * slots, drawn, bad)
 
     def rollups(self, bucket: Bucket) -> list[Rolled]:
         found = []
         for days, keys in self._portions(bucket):
             grid = Grid(bucket, self.start_ms, self.end_ms, days.zone)
-            wanted = Wanted(self.source, keys, self.quantity, grid, days.made, self.turns)
+            bad = self.unfinished.bad
+            wanted = Wanted(self.source, keys, self.quantity, grid, days.made, self.turns, bad)
             found.append(rolled(wanted, self.unfinished.minutes))
         return found
 
@@ -177,7 +185,11 @@ class _Question:
         """Of the span and the rest of the days that it touches."""
         day_ms = STEP_MS["day"]
         span = self.start_ms - 2 * day_ms, self.end_ms + 2 * day_ms
-        return unfinished(zones_of(self.lines), *span, days=True)
+        return unfinished(zones_of(self.lines), *span, days=True, ports=self._ports)
+
+    @property
+    def _ports(self) -> list[int]:
+        return self.keys if self.quantity.of == "port" else []
 
     def _portions(self, bucket: Bucket) -> Iterator[tuple[Days, dict[int, list[int]]]]:
         """The keys by device, in portions that one statement can take and whose buckets have the same edges."""
@@ -200,19 +212,25 @@ class _Question:
         rows_of_span = self.source.rows(self.source.reading, self.keys).filter(
             time__gte=self.start_ms, time__lt=self.end_ms
         )
-        rows = fetch([rows_of_span.values_list(*columns)])
-        tables = by_key(numbers(rows, len(columns)))
-        readings = {key: _Readings.of(table, self.turns.get(key)) for key, table in tables.items()}
+        spans = BadSpan.objects.in_effect(self._ports, floor_minute(self.start_ms - 1), self.end_ms)
+        # In the same statement; told apart by their windows, which no reading has below 0.
+        marked = spans.values_list("port_id", "start_ms", Value(0) - F("until_ms"), Value(0), Value(0))
+        table = numbers(fetch([rows_of_span.values_list(*columns), marked]), len(columns))
+        is_span = table[:, 2] < 0
+        bad = bad_of((table[is_span, :3].astype(np.int64) * (1, 1, -1)).tolist())
+        tables = by_key(table[~is_span] if bad else table)
+        readings = {key: _Readings.of(table, self.turns.get(key), bad.get(key)) for key, table in tables.items()}
         if all(len(of_line) <= self.max_points for of_line in readings.values()):
-            return self._series("second", None, {key: of_line.drawn() for key, of_line in readings.items()})
+            return self._series("second", None, {key: of_line.drawn() for key, of_line in readings.items()}, bad)
         first_ms, step_ms = slots_per_point([of_line.times for of_line in readings.values()], self.max_points)
         step_ms = -(-step_ms // 1000) * 1000
         drawn = {key: of_line.thinned(first_ms, step_ms) for key, of_line in readings.items()}
-        return self._series("second", step_ms, drawn)
+        return self._series("second", step_ms, drawn, bad)
 
-    def _series(self, resolution: Resolution, step_ms: int | None, drawn: dict[int, _Drawn]) -> Series:
+    def _series(self, resolution: Resolution, step_ms: int | None, drawn: dict[int, _Drawn], bad: BadOf) -> Series:
         lines = [self._line(line, drawn.get(line.pk)) for line in self.lines]
-        return Series(resolution, self.quantity.unit, self.start_ms, self.end_ms, step_ms, lines)
+        has_bad = any(of_port.touch(self.start_ms, self.end_ms) for of_port in bad.values())
+        return Series(resolution, self.quantity.unit, self.start_ms, self.end_ms, step_ms, lines, has_bad)
 
     def _line(self, line: Port | Device, drawn: _Drawn | None) -> Line:
         none = np.empty(0)
@@ -254,8 +272,11 @@ class _Readings:
     broken: BoolArray
 
     @classmethod
-    def of(cls, table: FloatArray, turns: Turns | None = None) -> "_Readings":
-        known = np.flatnonzero(~np.isnan(table[:, 3]))
+    def of(cls, table: FloatArray, turns: Turns | None = None, bad: BadMinutes | None = None) -> "_Readings":
+        is_known = ~np.isnan(table[:, 3])
+        if bad is not None:
+            is_known &= ~bad.hold((table[:, 0].astype(np.int64) - 1) // MINUTE_MS * MINUTE_MS)
+        known = np.flatnonzero(is_known)
         times, windows = table[known, 0].astype(np.int64), table[known, 1].astype(np.int64)
         recovered_ms, values = windows * table[known, 2], table[known, 3]
         if turns is not None:

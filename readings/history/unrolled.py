@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import structlog
 from django.conf import settings
+from django.db.models import Value
 from django.db.models.expressions import Combinable
 
+from readings.bad_minutes import BadOf, bad_of
 from readings.history.rows import UNMADE, Row, Rows, Source, fetch, integers, more_than, unmade_days
 from readings.history.thinning import IntArray
-from readings.models import DeviceReading, DirtyBucket
+from readings.models import BadSpan, DeviceReading, DirtyBucket
 from readings.periods import MINUTE_MS, floor_minute
 
 log = structlog.get_logger(__name__)
@@ -26,22 +28,31 @@ ROWS_AT_ONCE = 200_000
 
 class Unfinished(NamedTuple):
     """What rollups do not tell rightly yet: by device, in order, the minutes that may not equal the readings, and the
-    devices whose day rows are not all made in their time zone (None where that was not asked for).
+    devices whose day rows are not all made in their time zone (None where that was not asked for). And what has to be
+    left out of readings that are looked at in place of rollups.
     """
 
     minutes: DeviceMinutes
     days: frozenset[int] | None
+    bad: BadOf
 
 
-def unfinished(zones: Mapping[int, str], start_ms: int, end_ms: int, *, days: bool) -> Unfinished:
-    """Of these devices, with their time zones, in a span; read by one statement."""
-    dirty = DirtyBucket.objects.filter(
-        device_id__in=list(zones), minute__gte=floor_minute(start_ms), minute__lt=end_ms
-    ).values_list("device_id", "minute")
-    table = integers(fetch([dirty, *(unmade_days(zones) if days else [])]), 2)
-    is_mark = table[:, 1] == UNMADE
-    minutes = {device_id: np.sort(table[(table[:, 0] == device_id) & ~is_mark, 1]) for device_id in zones}
-    return Unfinished(minutes, frozenset(table[is_mark, 0].tolist()) if days else None)
+def unfinished(
+    zones: Mapping[int, str], start_ms: int, end_ms: int, *, days: bool, ports: Sequence[int] = ()
+) -> Unfinished:
+    """Of these devices, with their time zones, and of these ports of them, in a span; read by one statement, so that
+    a minute is bad or waits, or its rollup tells that already.
+    """
+    start_ms = floor_minute(start_ms)
+    dirty = DirtyBucket.objects.filter(device_id__in=list(zones), minute__gte=start_ms, minute__lt=end_ms)
+    bad = BadSpan.objects.in_effect(ports, start_ms, end_ms).values_list("port_id", "start_ms", "until_ms")
+    parts = [dirty.values_list("device_id", "minute", Value(0)), bad, *(unmade_days(zones) if days else [])]
+    table = integers(fetch(parts), 3)
+    is_bad, is_mark = table[:, 2] > 0, table[:, 1] == UNMADE
+    waits = table[~is_bad & ~is_mark, :2]
+    minutes = {device_id: np.sort(waits[waits[:, 0] == device_id, 1]) for device_id in zones}
+    unmade = frozenset(table[is_mark, 0].tolist()) if days else None
+    return Unfinished(minutes, unmade, bad_of(table[is_bad].tolist()))
 
 
 def within(minutes: DeviceMinutes, device_ids: Iterable[int], start_ms: int, end_ms: int) -> DeviceMinutes:

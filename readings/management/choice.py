@@ -13,6 +13,12 @@ Span = tuple[int, int]
 
 
 def add_choice(parser: ArgumentParser) -> None:
+    add_devices(parser)
+    parser.add_argument("--start", metavar="TIME", help="ISO 8601 with offset (default: the first stored reading)")
+    parser.add_argument("--end", metavar="TIME", help="ISO 8601 with offset (default: now)")
+
+
+def add_devices(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--device",
         action="append",
@@ -20,8 +26,6 @@ def add_choice(parser: ArgumentParser) -> None:
         metavar="LABEL",
         help="a unit's assembly label, or its name; may be repeated (default: all units)",
     )
-    parser.add_argument("--start", metavar="TIME", help="ISO 8601 with offset (default: the first stored reading)")
-    parser.add_argument("--end", metavar="TIME", help="ISO 8601 with offset (default: now)")
 
 
 def read_choice(options: dict[str, Any]) -> tuple[list[Device], Span]:
@@ -31,6 +35,14 @@ def read_choice(options: dict[str, Any]) -> tuple[list[Device], Span]:
     if problems := device_problems + time_problems:
         raise CommandError("\n".join(problems))
     return devices, span
+
+
+def read_devices(options: dict[str, Any]) -> list[Device]:
+    """The units that were chosen. Raises CommandError as ``read_choice``."""
+    devices, problems = _find_devices(options["device"])
+    if problems:
+        raise CommandError("\n".join(problems))
+    return devices
 
 
 def _find_devices(wanted: list[str]) -> tuple[list[Device], list[str]]:

@@ -19,7 +19,7 @@ from readings.store import day_zones
 from readings.store.hours_and_days import pieces_of_day
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, RollupRow, scaled_sum
 from readings.store.minutes import minute_rows
-from readings.store.recompute import readings_touching
+from readings.store.recompute import bad_minutes, readings_touching
 from readings.store.rollups import late_ms
 
 Rows = dict[tuple[int, int], RollupRow]
@@ -97,8 +97,9 @@ def _look(device: Device, hour_ms: int) -> list[Mismatch] | None:
     looks_at_day = not _waits(device, *day) and device.pk not in day_zones.stale_devices()
     for lines, ids in _lines(device):
         minutes = _stored(lines, lines.minutes, ids, hour_ms, hour_ms + HOUR_MS)
-        readings = readings_touching(lines, ids, hour_ms, hour_ms + HOUR_MS, late_ms())
-        computed = {_key(row): row for row in minute_rows(lines, readings, hour_ms, hour_ms + HOUR_MS)}
+        hour = hour_ms, hour_ms + HOUR_MS
+        readings = readings_touching(lines, ids, *hour, late_ms())
+        computed = {_key(row): row for row in minute_rows(lines, readings, *hour, bad_minutes(lines, ids, *hour))}
         found += _differences(device, lines.minutes, minutes, computed)
         hours = _stored(lines, lines.hours, ids, hour_ms, hour_ms + 1)
         found += _differences(device, lines.hours, hours, _summed(lines, minutes, hour_ms))

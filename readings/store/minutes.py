@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from readings.bad_minutes import NOTHING_BAD, BadOf
 from readings.periods import MINUTE_MS
 from readings.quantities import ACTIVE_POWER
 from readings.store.lines import Lines, ReadingRow, RollupRow, scaled_sum
@@ -30,14 +31,16 @@ class _Shares:
     """A column per quantity; NaN where it was missing. Exact: the stored integers are far below 2**53."""
 
 
-def minute_rows(lines: Lines, readings: Sequence[ReadingRow], start_ms: int, end_ms: int) -> list[RollupRow]:
-    """The rollups of all whole minutes in [start_ms, end_ms) that a reading touches.
+def minute_rows(
+    lines: Lines, readings: Sequence[ReadingRow], start_ms: int, end_ms: int, bad: BadOf = NOTHING_BAD
+) -> list[RollupRow]:
+    """The rollups of all whole minutes in [start_ms, end_ms) that a reading touches, but for the bad ones of its line.
 
     ``readings`` are all whose window touches that span, in any order; those that touch nothing of it do no harm.
     """
     if not readings:
         return []
-    shares = _shares(np.array(readings, dtype=np.float64), start_ms, end_ms)
+    shares = _shares(np.array(readings, dtype=np.float64), start_ms, end_ms, bad)
     if not len(shares.line):
         return []
     first = np.flatnonzero(np.r_[True, (np.diff(shares.line) != 0) | (np.diff(shares.minute) != 0)])
@@ -52,8 +55,8 @@ def minute_rows(lines: Lines, readings: Sequence[ReadingRow], start_ms: int, end
     return list(zip(*columns, strict=True))
 
 
-def _shares(readings: _Floats, start_ms: int, end_ms: int) -> _Shares:
-    """Cut every window at the minutes' edges, and sort the pieces by line and minute."""
+def _shares(readings: _Floats, start_ms: int, end_ms: int, bad: BadOf) -> _Shares:
+    """Cut every window at the minutes' edges, drop the pieces in bad minutes, and sort the rest by line and minute."""
     line, time, window = readings[:, :3].astype(np.int64).T
     begin = time - window
     last = (time - 1) // MINUTE_MS * MINUTE_MS
@@ -63,6 +66,9 @@ def _shares(readings: _Floats, start_ms: int, end_ms: int) -> _Shares:
     of = np.repeat(np.arange(len(readings)), pieces)
     nth = np.arange(len(of)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     minute = lowest[of] + nth * MINUTE_MS
+    if bad:
+        good = ~_are_bad(bad, line[of], minute)
+        of, minute = of[good], minute[good]
     order = np.lexsort((minute, line[of]))
     of, minute = of[order], minute[order]
     return _Shares(
@@ -73,6 +79,14 @@ def _shares(readings: _Floats, start_ms: int, end_ms: int) -> _Shares:
         recovered=readings[of, 3] != 0,
         values=readings[of, 4:],
     )
+
+
+def _are_bad(bad: BadOf, lines: _Integers, minutes: _Integers) -> _Flags:
+    found = np.zeros(len(minutes), dtype=np.bool_)
+    for line, bad_minutes in bad.items():
+        of_line = lines == line
+        found[of_line] = bad_minutes.hold(minutes[of_line])
+    return found
 
 
 def _total(values: _Integers, first: _Integers) -> _Integers:

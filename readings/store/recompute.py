@@ -8,8 +8,9 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from devices.models import Device, Port
-from readings.models import DayZone, DirtyBucket, Reading
-from readings.periods import HOUR_MS, day_start, floor_hour, next_day_start
+from readings.bad_minutes import NOTHING_BAD, BadOf, bad_of
+from readings.models import BadSpan, DayZone, DeviceReading, DirtyBucket, Reading
+from readings.periods import HOUR_MS, day_start, floor_hour, floor_minute, next_day_start
 from readings.store import day_zones
 from readings.store.hours_and_days import forget, write_days, write_hours
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, ReadingRow
@@ -28,6 +29,9 @@ def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int) 
     our delete waits for its commit, and the statements after it, read committed, see the reading. It inserts after
     our delete: it waits for our commit, finds no dirty row, and its own stays for the next time. On SQLite an
     immediate transaction is the only writer from its first moment, so one of the two comes wholly before the other.
+
+    Nor is a bad span missed, marked or lifted: that transaction inserts the dirty rows of the minutes that it changes
+    just as one that stores a reading does, and we read the bad spans after we deleted those rows.
     """
     with transaction.atomic():
         dirty = DirtyBucket.objects.filter(device__in=devices, minute__gte=start_ms, minute__lt=end_ms)
@@ -111,12 +115,28 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _write_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> None:
-    rows = minute_rows(lines, readings_touching(lines, ids, start_ms, end_ms, late_ms), start_ms, end_ms)
+    readings = readings_touching(lines, ids, start_ms, end_ms, late_ms)
+    rows = minute_rows(lines, readings, start_ms, end_ms, bad_minutes(lines, ids, start_ms, end_ms))
     forget(lines, lines.minutes, ids, start_ms, end_ms)
     columns = lines.rollup_columns
     insert = f"INSERT INTO {lines.minutes._meta.db_table} ({', '.join(columns)})"
     with connection.cursor() as cursor:
         cursor.executemany(f"{insert} VALUES ({', '.join(['%s'] * len(columns))})", rows)
+
+
+def bad_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> BadOf:
+    """What of [start_ms, end_ms) is to be left out of these lines' rollups. Devices have nothing that is bad."""
+    if lines is not PORT_LINES:
+        return NOTHING_BAD
+    spans = BadSpan.objects.in_effect(ids, start_ms, end_ms)
+    return bad_of(spans.values_list("port_id", "start_ms", "until_ms"))
+
+
+def computable_since(device: int) -> int | None:
+    """The first minute that stored readings touch: those before cannot be computed again. None without readings."""
+    times = DeviceReading.objects.filter(device=device).order_by("time").values_list("time", "window_ms")
+    first = times.first()
+    return None if first is None else floor_minute(first[0] - max(1, first[1]))
 
 
 def readings_touching(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> list[ReadingRow]:

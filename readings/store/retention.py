@@ -7,6 +7,7 @@ from typing import Final
 from django.db import models, transaction
 
 from devices.models import Device, Port
+from readings.archive_models import ArchiveFile
 from readings.models import DirtyBucket
 from readings.store.lines import DEVICE_LINES, PORT_LINES
 
@@ -16,7 +17,10 @@ _PAUSE_S: Final = 0.05
 
 
 def forget(device: Device, *, pause: Callable[[float], None] = time.sleep) -> int:
-    """Delete all readings and rollups of a device, in short transactions; returns how many rows went."""
+    """Delete all readings and rollups of a device, in short transactions; returns how many rows went.
+
+    Its files in the archive go as well; raises ArchiveOff and ArchiveUnreachable where it has some.
+    """
     ports = list(Port.objects.filter(device=device).values_list("pk", flat=True))
     deleted = _delete_rows(DirtyBucket, "device_id", device.pk, "minute", pause)
     for lines, keys in ((PORT_LINES, ports), (DEVICE_LINES, [device.pk])):
@@ -24,6 +28,10 @@ def forget(device: Device, *, pause: Callable[[float], None] = time.sleep) -> in
             deleted += _delete_rows(lines.readings, lines.key, key, "time", pause)
             for table in (lines.minutes, lines.hours, lines.days):
                 deleted += _delete_rows(table, lines.key, key, "start", pause)
+    if ArchiveFile.objects.filter(device=device).exists():  # after the rows, of which a new one could be made
+        from readings.store.archive import forgetting  # noqa: PLC0415 - takes 50 MB, of everybody who never archives
+
+        deleted += forgetting.forget_files(device)
     return deleted
 
 

@@ -10,7 +10,8 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402  (after django.setup)
+from django.conf import settings  # noqa: E402  (after django.setup)
+from django.core.management import call_command  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from ct6site.models import User  # noqa: E402
@@ -21,6 +22,7 @@ from readings.periods import HOUR_MS, MINUTE_MS, format_time  # noqa: E402
 from readings.quantities import ACTIVE_POWER  # noqa: E402
 from readings.store import rollups  # noqa: E402
 from tests.bench import ingest, signal  # noqa: E402
+from tests.bench.archive import archive_figures  # noqa: E402
 from tests.bench.figures import ROUNDS, Figure, figure, median_s  # noqa: E402
 from tests.bench.plots import plot_figures  # noqa: E402
 
@@ -111,6 +113,7 @@ def main(engine: str, result: Path) -> None:
     client.force_login(User.objects.create_superuser("bench"), backend="django.contrib.auth.backends.ModelBackend")
     figures += series_figures(engine, client)
     figures += plot_figures(engine, client, Device.objects.order_by("pk")[1], NOW_MS - DAY_MS)
+    figures += archive_figures(engine, Device.objects.order_by("pk")[2], NOW_MS, Path(settings.DATA_DIR))
     result.write_text(json.dumps(figures))
 
 

@@ -153,6 +153,8 @@ def test_the_schema_describes_every_call() -> None:
         "/api/v1/ports/{id}/past/": {"get"},
         "/api/v1/ports/{id}/change-from/": {"post"},
         "/api/v1/ports/{id}/take-back/": {"post"},
+        "/api/v1/ports/{id}/bad-spans/": {"get", "post"},
+        "/api/v1/ports/{id}/bad-spans/{span_id}/lift/": {"post"},
         "/api/v1/devices/{id}/replace/": {"post"},
         "/api/v1/devices/{id}/replacements/": {"get"},
         "/api/v1/series/": {"get"},

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ct6site import env
+from devices.ct6.broker import Broker
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -107,6 +108,26 @@ def test_a_comment_never_stands_behind_a_value_in_the_example_file() -> None:
     assert [line for line in lines if "#" in line[1:]] == []
 
 
+def test_an_mqtt_server_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CT6_MQTT_URL", "mqtt://meter:secret@192.168.0.10/ct6,annex")
+    wanted = Broker("192.168.0.10", 1883, ("ct6", "annex"), "meter", "secret")
+    assert env.read_broker("CT6_MQTT_URL") == wanted
+
+
+def test_a_wrong_mqtt_server_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CT6_MQTT_URL", "mqtt://meter:hidden@192.168.0.10")
+    with pytest.raises(env.WrongSetting, match=r"CT6_MQTT_URL names no topic behind the host\. .*=mqtt://") as refused:
+        env.read_broker("CT6_MQTT_URL")
+    assert "hidden" not in str(refused.value)
+
+
+def test_whoever_asks_nobody_has_to_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CT6_ASK", "off")
+    assert env.read_asking("CT6_ASK", Broker("192.168.0.10", 1883, ("ct6",))) is False
+    with pytest.raises(env.WrongSetting, match="CT6_ASK is off and CT6_MQTT_URL names no MQTT server"):
+        env.read_asking("CT6_ASK", None)
+
+
 def test_an_unknown_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CT6_TIMEZONE", "London")
     with pytest.raises(env.WrongSetting, match="no IANA time zone.*Europe/London"):
@@ -167,6 +188,37 @@ def test_any_text_for_a_number_is_read_or_refused(text: str) -> None:
         patch.setenv("CT6_PERIOD", text)
         with contextlib.suppress(env.WrongSetting):
             assert 0.25 <= env.read_number("CT6_PERIOD", default=1.0, lowest=0.25, highest=300.0) <= 300.0
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", "/default"),
+        ("off", ""),
+        ("OFF", ""),
+        ("/var/lib/ct6/archive", "/var/lib/ct6/archive"),
+        ("file:///var/lib/ct6/archive", "file:///var/lib/ct6/archive"),
+        ("s3://bucket/ct6?region=eu-central-1", "s3://bucket/ct6?region=eu-central-1"),
+    ],
+)
+def test_an_archive_is_off_a_folder_or_a_store(monkeypatch: pytest.MonkeyPatch, text: str, value: str) -> None:
+    monkeypatch.setenv("CT6_ARCHIVE", text)
+    assert env.read_archive("CT6_ARCHIVE", Path("/default")) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("ftp://host/ct6", "starts with 'ftp'; known are off, a folder, and file, s3"),
+        ("s3://", r"names no bucket.* CT6_ARCHIVE=s3://my-bucket/ct6"),
+        ("file://archive", "is no absolute path"),
+        (__file__, "is no folder"),
+    ],
+)
+def test_a_wrong_archive_is_refused(monkeypatch: pytest.MonkeyPatch, text: str, problem: str) -> None:
+    monkeypatch.setenv("CT6_ARCHIVE", text)
+    with pytest.raises(env.WrongSetting, match=problem):
+        env.read_archive("CT6_ARCHIVE", Path("/default"))
 
 
 def test_every_variable_is_documented_in_the_example_file() -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from dashboard.plot import points_for
 from devices.models import Device
+from readings.bad_spans import mark
 from readings.periods import HOUR_MS, MINUTE_MS, SECOND_MS, parse_time, to_ms
 from readings.store import rollups
 from tests.dashboard.asking import DRAW, answer, ask, find, texts
@@ -180,6 +181,15 @@ def test_recovered_pieces_are_said_and_drawn_apart(client: Client) -> None:
     drawn = draw(client, device)
     assert [line["uid"].split("-")[2:] for line in lines(drawn)] == [[], ["recovered"]]
     assert "Dashed pieces were recovered." in read(drawn)
+
+
+def test_it_is_said_where_something_was_marked_as_bad(client: Client) -> None:
+    device = make_device(ports=["Grid"])
+    store_reading(device, NOON, MINUTE_MS, [-1500.0])
+    sentence = "What was marked as bad is left out."
+    assert sentence not in read(draw(client, device))
+    mark(device.ports.get(), NOON - MINUTE_MS // 2, NOON + MINUTE_MS, reason="open", who=None)
+    assert sentence in read(draw(client, device))
 
 
 def test_bands_hold_the_readings_of_what_was_thinned(client: Client) -> None:

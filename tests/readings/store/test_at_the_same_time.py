@@ -9,10 +9,8 @@ import pytest
 from django.db import connection, transaction
 
 from devices.models import Device
-from readings.models import (
-    PortHour,
-    PortMinute,
-)
+from readings.bad_spans import lift, mark
+from readings.models import BadSpan, PortHour, PortMinute
 from readings.periods import MINUTE_MS
 from readings.store.recompute import recompute
 from readings.store.rollups import late_ms, roll_up_closed
@@ -65,6 +63,60 @@ class TestAtTheSameTime:
             roll_up_closed(LATER, limit_minutes=1, pause=no_pause)
         ended(other)
         assert PortHour.objects.get().covered_ms == 2_000
+
+
+class TestBadSpans:
+    """Somebody marks a span as bad, or undoes that, in another process."""
+
+    @pytest.mark.parametrize("statement", ["badspan", "portreading"])
+    def test_a_span_marked_while_its_minute_is_rolled_up_is_left_out(self, statement: str) -> None:
+        device = two_minutes()
+        marking = in_thread(lambda: mark_first_minute(device))
+        with meanwhile(marking, lambda sql: sql.startswith("SELECT") and statement in sql):
+            roll_up()
+        ended(marking)
+        roll_up()
+        assert [row.start for row in PortMinute.objects.all()] == [T0 + MINUTE_MS]
+        assert PortHour.objects.get().covered_ms == 1_000
+
+    def test_a_span_that_is_being_marked_when_its_minute_is_taken_is_left_out(self) -> None:
+        device = two_minutes()
+        marked = threading.Event()
+
+        def mark_slowly() -> None:
+            with transaction.atomic():
+                mark_first_minute(device)
+                marked.set()
+                threading.Event().wait(0.3)  # the roll-up comes upon the open transaction
+
+        marking = in_thread(mark_slowly)
+        marking.start()
+        assert marked.wait(15)
+        roll_up()
+        ended(marking)
+        roll_up()
+        assert [row.start for row in PortMinute.objects.all()] == [T0 + MINUTE_MS]
+
+    def test_a_span_lifted_while_its_minute_is_rolled_up_counts_again(self) -> None:
+        device = two_minutes()
+        span = mark_first_minute(device)
+        lifting = in_thread(lambda: lift(span, who=None, pause=no_pause))
+        with meanwhile(lifting, lambda sql: sql.startswith("SELECT") and "badspan" in sql):
+            roll_up()
+        ended(lifting)
+        roll_up()
+        assert PortHour.objects.get().covered_ms == 2_000
+
+
+def two_minutes() -> Device:
+    device = make_device(ports=["Grid"])
+    for minute in (0, 1):
+        store_reading(device, T0 + minute * MINUTE_MS + 1_000, 1_000, [1.0])
+    return device
+
+
+def mark_first_minute(device: Device) -> BadSpan:
+    return mark(device.ports.get(), T0, T0 + MINUTE_MS, reason="open", who=None, pause=no_pause)
 
 
 def store_one(device: Device, time_ms: int) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from readings.bad_minutes import bad_of
 from readings.periods import HOUR_MS, MINUTE_MS, parse_time
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, ReadingRow, scaled_sum
 from readings.store.minutes import minute_rows
@@ -51,6 +52,23 @@ def test_minutes_are_what_plain_arithmetic_makes_of_the_readings(lines: Lines, d
         for minute, bucket in minutes_of(lines.quantities, made, start, end).items()
     }
     assert {(row[0], row[1]): as_bucket(lines, row) for row in found} == expected
+
+
+@given(data=st.data())
+def test_bad_minutes_of_a_line_are_left_out_and_all_others_are_as_they_were(data: st.DataObject) -> None:
+    rows = [as_row(PORT_LINES, line, window) for line in (3, 8) for window in data.draw(windows(PORT_LINES))]
+    end = T0 + 90 * MINUTE_MS
+    minutes = st.tuples(st.integers(-10, 90), st.integers(1, 60))
+    spans = [
+        (data.draw(st.sampled_from([3, 8, 9])), T0 + first * MINUTE_MS, T0 + (first + length) * MINUTE_MS)
+        for first, length in data.draw(st.lists(minutes, max_size=4))
+    ]
+    expected = [
+        row
+        for row in minute_rows(PORT_LINES, rows, T0, end)
+        if not any(line == row[0] and start <= (row[1] or 0) < until for line, start, until in spans)
+    ]
+    assert minute_rows(PORT_LINES, rows, T0, end, bad_of(spans)) == expected
 
 
 def test_no_readings_make_no_minutes() -> None:

@@ -1,0 +1,128 @@
+"""What is due goes into files: hours of readings, days of minutes, and finished days into one file each."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.db.models import F
+
+from readings.archive_models import ArchiveFile, ArchiveHold
+from readings.periods import HOUR_MS
+from readings.store.archive.errors import FileDamaged, FileMissing
+from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor_day
+from readings.store.archive.moving import move
+from readings.store.archive.place import Step, no_step
+from readings.store.archive.rows import Piece, first_moments, newest_moment, next_moment
+
+log = structlog.get_logger(__name__)
+
+Pause = Callable[[float], None]
+Devices = list[int] | None
+"""Ids; None means all."""
+
+PAUSE_S = 0.05
+FILES_PER_LOOK = 5_000
+
+
+@dataclass(slots=True)
+class Archived:
+    """How many pieces went into files, and how many rows. ``more``: there was no time for all that is due."""
+
+    pieces: int = 0
+    rows: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How long to go on, and what to do between two pieces."""
+
+    limit_s: float | None = None
+    pause: Pause = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    step: Step = no_step
+
+
+def archive_due(
+    now_ms: int, *, device_ids: Devices = None, until_ms: int | None = None, turn: Turn | None = None
+) -> Archived:
+    """Move hours that ended CT6_HOT_HOURS ago, and days of minutes that ended CT6_MINUTE_DAYS ago, into files.
+
+    ``until_ms`` says instead that readings and minutes from before it go. Left where they are: the hour of a line's
+    newest reading, which the collector goes on from, what waits for its roll-up, and what was restored to stay.
+    Raises ArchiveOff, ArchiveUnreachable; a file that is missing or damaged is logged and left out.
+    """
+    hot_ms = settings.CT6_HOT_HOURS * HOUR_MS if until_ms is None else 0
+    minutes_ms = settings.CT6_MINUTE_DAYS * DAY_MS if until_ms is None else 0
+    until_ms = now_ms if until_ms is None else until_ms
+    befores = dict.fromkeys(READINGS, until_ms - hot_ms) | dict.fromkeys(MINUTES, until_ms - minutes_ms)
+    due = (piece for kind, before in befores.items() for piece in _due(kind, before, now_ms, device_ids))
+    return _move_all(due, turn)
+
+
+def compact_due(now_ms: int, *, device_ids: Devices = None, turn: Turn | None = None) -> Archived:
+    """Put the hour files of each UTC day that ended CT6_HOT_HOURS ago into one file. Raises as ``archive_due``."""
+    before = floor_day(now_ms - settings.CT6_HOT_HOURS * HOUR_MS)
+    return _move_all((piece for kind in READINGS for piece in _loose_days(kind, before, now_ms, device_ids)), turn)
+
+
+def _move_all(pieces: Iterator[Piece], turn: Turn | None) -> Archived:
+    turn = turn or Turn()
+    started, done = turn.clock(), Archived()
+    for piece in pieces:
+        if turn.limit_s is not None and turn.clock() - started > turn.limit_s:
+            done.more = True
+            return done
+        try:
+            moved = move(piece, step=turn.step)
+        except (FileMissing, FileDamaged) as error:
+            log.error("What belongs into a file of the archive stays in the database", reason=str(error))  # noqa: TRY400
+            continue
+        if moved is not None:
+            done.pieces += 1
+            done.rows += moved
+        if connection.vendor == "sqlite":  # its waiting writers look every few ms whether the lock is free
+            turn.pause(PAUSE_S)
+    return done
+
+
+def _due(kind: Kind, before_ms: int, now_ms: int, device_ids: Devices) -> Iterator[Piece]:
+    """Whole hours or days with rows, device by device, the one with the oldest rows first."""
+    before_ms = before_ms // kind.step_ms * kind.step_ms
+    for device_id, first_ms in first_moments(kind, before_ms, device_ids).items():
+        holds = _holds(device_id, now_ms)
+        newest = newest_moment(kind, device_id)
+        end_ms = before_ms if newest is None else min(before_ms, newest // kind.step_ms * kind.step_ms)
+        start: int | None = first_ms
+        while start is not None and (start := start // kind.step_ms * kind.step_ms) + kind.step_ms <= end_ms:
+            piece = Piece(kind, device_id, start, start + kind.step_ms)
+            if not _is_held(piece, holds):
+                yield piece
+            start = next_moment(kind, device_id, piece.end_ms)
+
+
+def _loose_days(kind: Kind, before_ms: int, now_ms: int, device_ids: Devices) -> Iterator[Piece]:
+    """The days, from before a moment, that have files of hours; some of them, the oldest first."""
+    files = ArchiveFile.objects.filter(kind=kind.name, end_ms__lte=before_ms, end_ms=F("start_ms") + HOUR_MS)
+    if device_ids is not None:
+        files = files.filter(device__in=device_ids)
+    found = files.order_by("start_ms").values_list("device_id", "start_ms")[:FILES_PER_LOOK]
+    for device_id, day in dict.fromkeys((device_id, floor_day(start)) for device_id, start in found):
+        piece = Piece(kind, device_id, day, day + DAY_MS)
+        newest = newest_moment(kind, device_id)
+        if (newest is None or newest >= piece.end_ms) and not _is_held(piece, _holds(device_id, now_ms)):
+            yield piece
+
+
+def _holds(device_id: int, now_ms: int) -> list[ArchiveHold]:
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    ArchiveHold.objects.filter(device=device_id, until__lte=now).delete()
+    return list(ArchiveHold.objects.filter(device=device_id))
+
+
+def _is_held(piece: Piece, holds: Sequence[ArchiveHold]) -> bool:
+    return any(hold.start_ms < piece.end_ms and hold.end_ms > piece.start_ms for hold in holds)

@@ -1,0 +1,132 @@
+"""The rows of the database that go into files: by line and key range, as plain integers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from devices.models import Device, Port
+from readings.models import DirtyBucket
+from readings.periods import floor_minute
+from readings.store.archive import files
+from readings.store.archive.layout import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one kind holds of a device in [start_ms, end_ms)."""
+
+    kind: Kind
+    device_id: int
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A port with its number, or the device itself."""
+
+    pk: int
+    number: int | None = None
+
+
+def lines_of(kind: Kind, device_id: int) -> list[Line]:
+    """In the order of the files."""
+    if not kind.of_ports:
+        return [Line(device_id)]
+    ports = Port.objects.filter(device=device_id).order_by("number").values_list("pk", "number")
+    return [Line(pk, number) for pk, number in ports]
+
+
+def read_rows(piece: Piece) -> files.Table:
+    """All rows of a piece, in the order of the files."""
+    kind = piece.kind
+    statement = (
+        f"SELECT {', '.join(kind.names)} FROM {kind.table._meta.db_table} "  # noqa: S608 - our own names
+        f"WHERE {kind.key} = %s AND {kind.moment} >= %s AND {kind.moment} < %s ORDER BY {kind.moment}"
+    )
+    tables = []
+    for line in lines_of(kind, piece.device_id):
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [line.pk, piece.start_ms, piece.end_ms])
+            rows = cursor.fetchall()
+        if rows:
+            tables.append(files.table_of(kind, rows, None if line.number is None else (line.number, line.pk)))
+    return files.joined(kind, tables)
+
+
+def delete_rows(piece: Piece) -> int:
+    """Delete all rows of a piece in the caller's transaction; returns how many."""
+    deleted = 0
+    for line in lines_of(piece.kind, piece.device_id):
+        deleted += _between(piece.kind, line.pk, piece.start_ms, piece.end_ms).delete()[0]
+    return deleted
+
+
+def insert_rows(kind: Kind, rows: Sequence[Sequence[int | None]]) -> None:
+    """Insert rows, their line first; those whose key is there already are left alone."""
+    names = (kind.key, *kind.names)
+    leave = (
+        f"ON DUPLICATE KEY UPDATE {kind.key} = {kind.key}" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {kind.table._meta.db_table} ({', '.join(names)}) "  # noqa: S608 - our own names
+            f"VALUES ({', '.join(['%s'] * len(names))}) {leave}",
+            rows,
+        )
+
+
+def lock(device_id: int) -> None:
+    """Keep roll-ups and other archivers of a device out until the caller's transaction ends; not the collector."""
+    list(Port.objects.filter(device=device_id).order_by("pk").select_for_update().values_list("pk", flat=True))
+
+
+def waits(device_id: int, start_ms: int, end_ms: int) -> bool:
+    """Whether a minute that lies or begins in the span is still to be rolled up."""
+    dirty = DirtyBucket.objects.filter(device=device_id, minute__gte=floor_minute(start_ms), minute__lt=end_ms)
+    return dirty.exists()
+
+
+def first_moments(kind: Kind, before_ms: int, device_ids: Iterable[int] | None) -> dict[int, int]:
+    """The devices with rows from before a moment, each with its oldest one's; the oldest first."""
+    owners: QuerySet[Any] = Port.objects.all() if kind.of_ports else Device.objects.all()
+    device = "device_id" if kind.of_ports else "pk"
+    if device_ids is not None:
+        owners = owners.filter(**{f"{device}__in": list(device_ids)})
+    rows = kind.table._default_manager.filter(**{kind.key: OuterRef("pk")}).order_by(kind.moment)
+    found = owners.annotate(first_ms=Subquery(rows.values(kind.moment)[:1])).filter(first_ms__lt=before_ms)
+    first: dict[int, int] = {}
+    for device_id, first_ms in found.order_by("first_ms").values_list(device, "first_ms"):
+        first.setdefault(device_id, first_ms)
+    return first
+
+
+def next_moment(kind: Kind, device_id: int, since_ms: int) -> int | None:
+    """When the device's first row at or after a moment is."""
+    return _edge(kind, device_id, f"MIN({kind.moment})", since_ms)
+
+
+def newest_moment(kind: Kind, device_id: int) -> int | None:
+    return _edge(kind, device_id, f"MAX({kind.moment})", 0)
+
+
+def _edge(kind: Kind, device_id: int, edge: str, since_ms: int) -> int | None:
+    """Line by line, since an index answers that at once."""
+    table = kind.table._meta.db_table
+    found = []
+    with connection.cursor() as cursor:
+        for line in lines_of(kind, device_id):
+            cursor.execute(
+                f"SELECT {edge} FROM {table} WHERE {kind.key} = %s AND {kind.moment} >= %s",  # noqa: S608
+                [line.pk, since_ms],
+            )
+            found += [value for (value,) in cursor.fetchall() if value is not None]
+    return (max if edge.startswith("MAX") else min)(found, default=None)
+
+
+def _between(kind: Kind, line: int, start_ms: int, end_ms: int) -> QuerySet[Any]:
+    span = {kind.key: line, f"{kind.moment}__gte": start_ms, f"{kind.moment}__lt": end_ms}
+    return kind.table._default_manager.filter(**span)

@@ -1,0 +1,128 @@
+"""A process is killed at each step of its work. Whoever comes next finds each reading once, and finishes."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from devices.models import Device
+from readings.models import DirtyBucket
+from readings.store.archive import forgetting
+from readings.store.archive.layout import DAY_MS
+from readings.store.archive.restoring import restore
+from tests.processes import ROOT, database_url
+from tests.readings import bulk
+from tests.readings.store.archive.stored import (
+    NOW,
+    T0,
+    Row,
+    archive,
+    compact,
+    everything,
+    in_rows,
+    measure,
+    named,
+    no_pause,
+    on_disk,
+    spans,
+)
+
+pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
+
+STEPS = ["read", "written", "renamed", "compared", "deleted", "committed", "removed"]
+
+
+def killed(verb: str, step: str, root: Path, now_ms: int) -> None:
+    connection.close()
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "CT6_ARCHIVE": str(root),
+        "DJANGO_SETTINGS_MODULE": "ct6site.settings",
+    }
+    command = [sys.executable, "-m", "tests.readings.store.archive.killed", verb, step, str(now_ms)]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+def once(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    return {name: sorted(set(rows), key=lambda row: row[:2]) for name, rows in found.items()}
+
+
+def swept_later(root: Path) -> None:
+    """A day later nothing is left of what was broken off."""
+    for path in root.rglob("*"):
+        os.utime(path, (0, 0))
+    forgetting.sweep(2 * DAY_MS)
+    assert on_disk(root) == named()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_while_it_archives(device: Device, root: Path, step: str) -> None:
+    measure(device, step_s=600)
+    before = everything()
+    killed("archive", step, root, NOW)
+    assert everything() == before  # no reading is missing, and none is there twice
+    archive()
+    assert everything() == before
+    assert spans() == [(0, 1), (1, 2)]
+    swept_later(root)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_while_it_rewrites_the_file_of_a_late_reading(device: Device, root: Path, step: str) -> None:
+    measure(device, step_s=600)
+    archive()
+    bulk.store(device, [bulk.Answer(T0 + 77, 0, (1, 2))])
+    DirtyBucket.objects.all().delete()
+    before = everything()
+    killed("archive", step, root, NOW)
+    assert everything() == before
+    archive()
+    assert everything() == before
+    assert len(in_rows("port_readings")) == 2 * 6
+    swept_later(root)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_while_it_compacts(device: Device, root: Path, step: str) -> None:
+    measure(device, hours=16, step_s=1200)
+    archive(NOW + DAY_MS)
+    before = everything()
+    killed("compact", step, root, NOW + DAY_MS)
+    assert everything() == before
+    compact(NOW + DAY_MS)
+    assert everything() == before
+    assert spans() == [(-10, 14), (14, 15)]
+    swept_later(root)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("step", ["inserted", "removed"])
+def test_while_it_restores(device: Device, root: Path, step: str) -> None:
+    measure(device, hours=16, step_s=1200)
+    before = everything()
+    archive(NOW + DAY_MS)
+    compact(NOW + DAY_MS)
+    killed("restore", step, root, NOW + DAY_MS)
+    assert once(everything()) == before  # what is there twice is the same
+    restore(device.pk, 0, NOW + DAY_MS, pause=no_pause)
+    assert {name: in_rows(name) for name in before} == before  # type: ignore[arg-type]
+    assert named() == set()
+    swept_later(root)
+
+
+def test_after_half_a_restoring_the_archiver_puts_all_of_it_back(device: Device, root: Path) -> None:
+    measure(device, hours=16, step_s=1200)
+    archive(NOW + DAY_MS)
+    compact(NOW + DAY_MS)
+    before = everything()
+    killed("restore", "inserted", root, NOW + DAY_MS)
+    archive(NOW + DAY_MS)
+    assert everything() == before
