@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, models, transaction
 
 from devices import audit
-from devices.ct6.protocol import DEFAULT_ASSY, Answer, PortValues
+from devices.ct6.protocol import DEFAULT_ASSY, Answer, PortValues, past_answer
 from devices.models import Device, Job, Port, Replacement
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,7 @@ _TOLD: Final = frozenset({"name", "group_name", "active"})
 # Machines whose clocks differ by more have other troubles; a time yet to come must not silence a unit for long.
 _CLOCKS_DIFFER: Final = timedelta(minutes=1)
 MOVED: Final = "move"  # how the audit log calls a unit's new address
+_TOLD_BY_MQTT: Final = frozenset({"name", "firmware_version", "active"})
 _DESCRIPTION: Final = ("name", "group_name", "device_type", "firmware_version", "http_port", "active")
 
 
@@ -54,9 +55,13 @@ class KnownUnit:
     def name(self) -> str:
         return str(self.description[0])
 
-    def is_described_by(self, answer: Answer, address: str) -> bool:
-        """Whether the answer says nothing new about the unit or its ports."""
-        if self.address != address or self.description != _description_of(answer):
+    def is_described_by(self, answer: Answer, address: str | None) -> bool:
+        """Whether the answer says nothing new about the unit or its ports; None: it came by MQTT."""
+        if address is None:
+            said = _said_by_mqtt(answer)
+            if any(said.get(name, held) != held for name, held in zip(_DESCRIPTION, self.description, strict=True)):
+                return False
+        elif self.address != address or self.description != _description_of(answer):
             return False
         for port in answer.ports:
             known = self.ports.get(port.number)
@@ -67,10 +72,11 @@ class KnownUnit:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """An answer whose unit is new, or says something new about itself, where it came from and when (None: now)."""
+    """An answer whose unit is new, or says something new about itself, where it came from (None: by MQTT, which leaves
+    out the half of what a unit is) and when (None: now)."""
 
     answer: Answer
-    address: str
+    address: str | None
     received: datetime | None = None
 
     def is_overtaken(self, device: Device) -> bool:
@@ -182,6 +188,18 @@ def _register_told(told: Answer, address: str) -> Device:
         return Device.objects.get(assy=told.assy)
 
 
+def register_past(assy: str, name: str, ports: Mapping[int, str]) -> Device:
+    """Make the device and those of its ports that are not there yet, by what another application has stored of it.
+
+    What is here already stays as it is. A new device is adopted by the rule for units that are heard.
+    """
+    known = known_units([assy]).get(assy)
+    new = {number: text for number, text in ports.items() if known is None or number not in known.ports}
+    if known is None or new:
+        register([Sighting(past_answer(assy, known.name if known else name, new), None)])
+    return Device.objects.get(assy=assy)
+
+
 def note_told(device: Device, *, firmware_version: str, name: str | None) -> None:
     """Write what a unit that is known told of itself over HTTP, also to `device`; empty and None: it did not tell.
 
@@ -245,7 +263,15 @@ def _description_of(answer: Answer) -> tuple[object, ...]:
     )
 
 
+def _said_by_mqtt(answer: Answer) -> dict[str, Any]:
+    """What such an answer tells of the unit: an empty text is one that it leaves out."""
+    description = zip(_DESCRIPTION, _description_of(answer), strict=True)
+    return {name: said for name, said in description if name in _TOLD_BY_MQTT and said not in ("", None)}
+
+
 def _said(sighting: Sighting) -> dict[str, Any]:
+    if sighting.address is None:
+        return _said_by_mqtt(sighting.answer)
     description = zip(_DESCRIPTION, _description_of(sighting.answer), strict=True)
     return dict(description) | {"address": sighting.address}
 

@@ -5,6 +5,7 @@ set -eu
 need=""
 command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || need="$need mariadb-server-core mariadb-client-core"
 command -v redis-server >/dev/null || need="$need redis-server"
+command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || need="$need mosquitto"
 command -v chromium >/dev/null || need="$need chromium"
 command -v msgfmt >/dev/null || need="$need gettext"
 command -v gcc >/dev/null || need="$need gcc libc6-dev"

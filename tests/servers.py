@@ -1,4 +1,4 @@
-"""Private servers for tests and benchmarks: MariaDB and Redis on scratch folders and free ports of 127.0.0.1.
+"""Private servers for tests and benchmarks: MariaDB, Redis, Mosquitto on scratch folders and free ports of 127.0.0.1.
 
 ``python -m tests.servers -- COMMAND`` starts them once, runs the command with their addresses in
 CT6_TEST_MARIADB_URL and CT6_TEST_REDIS_URL, and ends them. The machine's own servers are never touched.
@@ -148,6 +148,45 @@ class Redis:
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+
+class Mosquitto:
+    """A private MQTT server that keeps nothing on disk; with a user it lets in no others."""
+
+    def __init__(
+        self,
+        folder: Path,
+        username: str = "",
+        password: str = "",
+        *,
+        certificate: Path | None = None,
+        key: Path | None = None,
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._user = username, password
+        self._certificate = certificate, key
+
+    @contextlib.contextmanager
+    def run(self) -> Iterator[subprocess.Popen[bytes]]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"listener {self.port} 127.0.0.1", "persistence false", "user root"]
+        if self._user[0]:
+            passwords = self.folder / "passwords"
+            command = [program("mosquitto_passwd"), "-b", "-c", str(passwords), *self._user]
+            subprocess.run(command, check=True, capture_output=True, timeout=20)
+            lines += ["allow_anonymous false", f"password_file {passwords}"]
+        else:
+            lines.append("allow_anonymous true")
+        if self._certificate[0] is not None:
+            lines += [f"certfile {self._certificate[0]}", f"keyfile {self._certificate[1]}"]
+        configuration = self.folder / "mosquitto.conf"
+        configuration.write_text("\n".join([*lines, ""]))
+        with running([program("mosquitto"), "-c", str(configuration)], self.port, self.folder / "log") as process:
+            yield process
+
+    def url(self, topic: str = "ct6", *, user: str = "") -> str:
+        return f"mqtt://{user + '@' if user else ''}127.0.0.1:{self.port}/{topic}"
 
 
 def main(command: list[str]) -> int:

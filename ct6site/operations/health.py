@@ -69,7 +69,7 @@ def _examine(now: datetime) -> list[Part]:
     heartbeats = {heartbeat.part: heartbeat for heartbeat in Heartbeat.objects.all()}
     return [
         _database(now),
-        _beating("collector", heartbeats, now),
+        _collector(heartbeats, now),
         *(_beating(name, heartbeats, now) for name in WORKERS),
         _beating("beat", heartbeats, now),
         _beating("watch", heartbeats, now),
@@ -109,6 +109,16 @@ def _beating(name: str, heartbeats: Heartbeats, now: datetime, stale_after: time
         sentence = f"Its last sign of life is {_span(silent)} old. See its log, and start it again."
         return Part(name, False, sentence, heartbeat.detail)
     return Part(name, True, f"Its last sign of life is {_span(silent)} old.", heartbeat.detail)
+
+
+def _collector(heartbeats: Heartbeats, now: datetime) -> Part:
+    """Without its MQTT server it is unwell only if it has no other way to the units."""
+    collector = _beating("collector", heartbeats, now)
+    trouble = collector.figures.get("mqtt_trouble")
+    if not collector.well or not trouble:
+        return collector
+    is_well = not collector.figures.get("asks_nobody")
+    return Part("collector", is_well, f"{collector.sentence} {trouble}", collector.figures)
 
 
 def _rollups(heartbeats: Heartbeats, now: datetime) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -21,6 +22,7 @@ __all__ = [
     "MAX_NAME_BYTES",
     "MAX_NAME_CHARACTERS",
     "MAX_PORTS",
+    "PLAUSIBLE",
     "PRODUCT",
     "SETTABLE_KEYS",
     "Answer",
@@ -28,6 +30,9 @@ __all__ = [
     "decode_answer",
     "decode_name",
     "encode_name",
+    "is_label",
+    "label_in",
+    "past_answer",
     "refuse_destructive",
 ]
 
@@ -121,6 +126,28 @@ def decode_answer(payload: bytes) -> Answer:
     )
 
 
+def past_answer(assy: str, name: str, ports: Mapping[int, str]) -> Answer:
+    """What a unit would answer of which only its name and those of its ports are known: no values."""
+    nothing = (None,) * 8
+    return Answer(
+        assy=assy, name=name, group_name="", address="", product=PRODUCT, device_type="", firmware_version="",
+        http_port=DEFAULT_HTTP_PORT, active=None, sent_at_s=None,
+        ports=tuple(PortValues(number, text, "", *nothing) for number, text in sorted(ports.items())),
+        voltage_v=None, frequency_hz=None, temperature_c=None, rssi_dbm=None, raw=b"", implausible=(),
+    )  # fmt: skip
+
+
+def is_label(text: str) -> bool:
+    """Whether a unit can carry this assembly label."""
+    return _LABEL.fullmatch(text) is not None
+
+
+def label_in(payload: bytes) -> str:
+    """The label that a message seems to carry, found without decoding it; empty where there is none to be seen."""
+    found = _LABEL_SEEN.search(payload)
+    return found[1].decode() if found else ""
+
+
 # What a unit writes where a number or a text is due: names made of digits come back as numbers, and so on.
 _Scalar = float | str | bool | None
 
@@ -172,6 +199,7 @@ _product_decoder = msgspec.json.Decoder(_ProductMessage)
 
 # A label becomes part of file names and URLs: no space, no slash, no leading dot.
 _LABEL = re.compile(r"[A-Za-z0-9_][!-.0-\[\]-~]{0,63}", re.ASCII)
+_LABEL_SEEN = re.compile(rb'"ASSY"\s*:\s*"([!#-~]{1,64})"')
 _WEB_SERVICE = re.compile(r"\bWEB:(\d{1,5})\b", re.ASCII)
 
 # Limits that no installation reaches: they catch corruption, not unusual houses.
@@ -182,6 +210,20 @@ _VOLTAGE_V = (0.0, 1000.0)
 _FREQUENCY_HZ = (0.0, 65.0)
 _TEMPERATURE_C = (-60.0, 200.0)
 _RSSI_DBM = (-150.0, 20.0)
+
+PLAUSIBLE: Final = {
+    "active_power": _POWER,
+    "reactive_power": _POWER,
+    "apparent_power": _POWER,
+    "power_factor": _POWER_FACTOR,
+    "current_rms": _CURRENT_A,
+    "current_peak": _CURRENT_A,
+    "voltage": _VOLTAGE_V,
+    "frequency": _FREQUENCY_HZ,
+    "temperature": _TEMPERATURE_C,
+    "rssi": _RSSI_DBM,
+}
+"""The lowest and the highest value of each quantity that is believed."""
 
 
 def _read_message(payload: bytes) -> _UnitMessage:

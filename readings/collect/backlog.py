@@ -72,7 +72,7 @@ class Backlog:
 
     @property
     def flooded(self) -> int:
-        """How many datagrams were left out as too many of one address."""
+        """How many answers were left out as too many of one sender."""
         return self._floods.left_out
 
     @property
@@ -98,11 +98,11 @@ class Backlog:
                 )
 
     def add(self, arrivals: Sequence[Arrival], now_ms: int) -> None:
-        """Keep these, unless they are too many of one address."""
+        """Keep these, unless they are too many of one sender."""
         arrivals = self._floods.bounded(arrivals)
         self._inbox.add(arrivals, now_ms)
         if self.on_disk:
-            self._newest.update((arrival.address, arrival) for arrival in arrivals)
+            self._newest.update((arrival.sender, arrival) for arrival in arrivals)
 
     def take(self, limit: int) -> list[Arrival]:
         """Those that have waited longest, about so many at most."""
@@ -127,7 +127,7 @@ class Backlog:
                     self._taken = _BEGINNING
 
     def newest(self) -> list[Arrival]:
-        """The newest answers of each address since this was asked last, as long as older ones wait on disk."""
+        """The newest answers of each sender since this was asked last, as long as older ones wait on disk."""
         newest, self._newest = self._newest, {}
         return list(newest.values())
 

@@ -26,13 +26,14 @@ class Verdict(Enum):
 class Claim:
     """Who answered under one label, and when.
 
-    `address` is where the unit is; `rival`, while the label is contested, the other address that claims it.
+    `address` is where the unit is (None: not known yet); `rival`, while the label is contested, the other address that
+    claims it.
     """
 
-    def __init__(self, address: str, heard_ms: int, *, period_ms: int, rival: str | None = None) -> None:
+    def __init__(self, address: str | None, heard_ms: int, *, period_ms: int, rival: str | None = None) -> None:
         self.address = address
         self.rival = rival
-        self._heard_ms = {address: heard_ms}
+        self._heard_ms = {} if address is None else {address: heard_ms}
         if rival is not None:
             self._heard_ms[rival] = heard_ms
         self._silent_ms = round(_SILENT_PERIODS * period_ms)
@@ -45,7 +46,9 @@ class Claim:
 
     def judge(self, address: str, at_ms: int) -> Verdict:
         """What an answer from this address, come at this time, is worth."""
-        if self.contested:
+        if self.address is None:
+            self.address, verdict = address, Verdict.OWN
+        elif self.contested:
             verdict = self._settle(address, at_ms)
         elif address != self.address:
             verdict = self._follow(address, at_ms)
@@ -66,7 +69,7 @@ class Claim:
         return Verdict.OWN
 
     def _follow(self, address: str, at_ms: int) -> Verdict:
-        if at_ms - self._heard_ms[self.address] < self._silent_ms:
+        if self.address in self._heard_ms and at_ms - self._heard_ms[self.address] < self._silent_ms:
             return Verdict.KEEP_BACK
         self._heard_ms.clear()  # should the old address speak again, it is the other one
         self.address = address

@@ -1,4 +1,4 @@
-"""Asks the units once a period and hands their answers to the writer: the process behind ``collect_ct6``."""
+"""Asks the units once a period, listens to what they publish, and hands both to the writer: ``collect_ct6``."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import asyncio
 import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from devices.ct6.broker import Broker
+from devices.ct6.mqtt import Message, Subscriber
 from devices.ct6.udp import AnswerSocket, Datagram
 from readings.collect.backlog import Backlog, boot_id
 from readings.collect.inbox import Arrival
-from readings.collect.questions import Questions, Targets
+from readings.collect.questions import NOBODY, Questions, Targets
 from readings.collect.spool import Spool
+from readings.collect.ways import Way
 from readings.collect.writer import Counts, Writer, steady_ns
 
 log = structlog.get_logger(__name__)
@@ -39,7 +44,8 @@ _OLDEST_NS: Final = 120_000_000_000
 class Plan:
     """What to collect: whom to ask, how often, and for how long (None: until told to stop).
 
-    While the database takes no answers they wait in the folder ``spool`` (None: in memory, for a minute).
+    While the database takes no answers they wait in the folder ``spool`` (None: in memory, for a minute). What units
+    publish to the ``broker`` is collected too; of a unit that is heard by both, the ``preferred`` way counts.
     """
 
     targets: Targets
@@ -48,6 +54,8 @@ class Plan:
     flush_s: float = _FLUSH_S
     spool: Path | None = None
     spool_max_bytes: int = _SPOOL_MAX_BYTES
+    broker: Broker | None = None
+    preferred: Way = Way.AYT
 
 
 class Collector:
@@ -66,12 +74,14 @@ class Collector:
         self._stop_asked = threading.Event()
         self._socket: AnswerSocket | None = None
         self._questions: Questions | None = None
+        self._subscriber: Subscriber | None = None
         self._writer = Writer(
             self._backlog,
             period_s=plan.period_s,
             flush_s=plan.flush_s,
             heartbeat=self._heartbeat,
             failed=self.stop,
+            preferred=plan.preferred,
         )
 
     def counts(self) -> Counts:
@@ -113,6 +123,7 @@ class Collector:
             finally:
                 self._loop.remove_reader(answers)
                 self._loop = None
+                self._listen(may_listen=False)
                 stored_all = self._writer.stop(_LAST_FLUSH_S)
                 self._backlog.close()
         self._say_end(stored_all=stored_all)
@@ -138,7 +149,27 @@ class Collector:
     def _drain(self, answers: AnswerSocket) -> None:
         datagrams = answers.receive()
         wall_ns, now_ns = _clocks_ns()
-        self._backlog.add([_arrival(datagram, wall_ns, now_ns) for datagram in datagrams], now_ns // 1_000_000)
+        arrivals = [_arrival(datagram, wall_ns, now_ns) for datagram in datagrams]
+        if self._subscriber is not None:
+            published = map(_publication, self._subscriber.receive())
+            arrivals = sorted([*arrivals, *published], key=attrgetter("steady_ms"))
+        self._backlog.add(arrivals, now_ns // 1_000_000)
+
+    def _listen(self, *, may_listen: bool) -> None:
+        """A collector that stands by does not listen: of a topic that is shared it would take its share away."""
+        if may_listen and self._subscriber is None and self._plan.broker is not None:
+            self._subscriber = Subscriber(self._plan.broker, self._published)
+            self._subscriber.start()
+        elif not may_listen and self._subscriber is not None:
+            self._subscriber.stop()
+            self._subscriber = None
+
+    def _published(self) -> None:
+        """Units have published something; called in the thread that listens."""
+        loop, answers = self._loop, self._socket
+        if loop is not None and answers is not None:
+            with suppress(RuntimeError):  # it has just been closed
+                loop.call_soon_threadsafe(self._drain, answers)
 
     async def _look_after(self, questions: Questions) -> None:
         """Once a second: say what an operator has to know."""
@@ -151,6 +182,7 @@ class Collector:
             await asyncio.sleep(_TICK_S)
             apart_ns = _say_if_clock_was_set(apart_ns)
             self._say_receive_drops()
+            self._listen(may_listen=self._writer.may_ask)
             now_s, counts = time.monotonic(), self._writer.counts()
             if not self._writer.may_ask:
                 started_s = said_s = now_s
@@ -158,7 +190,7 @@ class Collector:
                 continue
             if not hinted and not counts.answers and now_s - started_s > _PATIENCE_S + 2 * self._plan.period_s:
                 hinted = True
-                _say_nobody_answers(self._plan.targets)
+                _say_nobody_answers(self._plan.targets, self._plan.broker)
             if now_s - said_s >= _SUMMARY_S:
                 _say_summary(before, counts, questions.asked - asked)
                 said_s, before, asked = now_s, counts, questions.asked
@@ -174,12 +206,24 @@ class Collector:
             "receive_buffer_bytes": answers.receive_buffer_bytes,
             "wanted_buffer_bytes": answers.wanted_buffer_bytes,
             "receive_drops": self._receive_drops,
+            **self._mqtt(),
         }
+
+    def _mqtt(self) -> dict[str, object]:
+        broker, subscriber = self._plan.broker, self._subscriber
+        if broker is None:
+            return {}
+        said: dict[str, object] = {"mqtt": str(broker), "asks_nobody": self._plan.targets == NOBODY}
+        if subscriber is not None:
+            said["mqtt_messages"], said["mqtt_dropped"] = subscriber.messages, subscriber.dropped
+            said["mqtt_trouble"] = subscriber.trouble
+        return said
 
     def _say_start(self, answers: AnswerSocket) -> None:
         log.info(
             "Collecting has started",
             asking=str(self._plan.targets),
+            listening=str(self._plan.broker or "to no MQTT server"),
             port=self._plan.targets.port,
             period_s=self._plan.period_s,
             receive_buffer_bytes=answers.receive_buffer_bytes,
@@ -233,6 +277,11 @@ def _arrival(datagram: Datagram, wall_ns: int, now_ns: int) -> Arrival:
     )
 
 
+def _publication(message: Message) -> Arrival:
+    received_ms, steady_ms = message.received_ns // 1_000_000, message.steady_ns // 1_000_000
+    return Arrival(message.payload, message.topic, received_ms, steady_ms, Way.MQTT)
+
+
 def _say_if_clock_was_set(apart_ns: int) -> int:
     wall_ns, now_ns = _clocks_ns()
     step_ns = wall_ns - now_ns - apart_ns
@@ -244,7 +293,14 @@ def _say_if_clock_was_set(apart_ns: int) -> int:
     return wall_ns - now_ns
 
 
-def _say_nobody_answers(targets: Targets) -> None:
+def _say_nobody_answers(targets: Targets, broker: Broker | None) -> None:
+    if targets == NOBODY:
+        log.warning(
+            "No unit has published anything yet",
+            listening=str(broker),
+            to_do="see that the units are active and that their MQTT server and topic are these",
+        )
+        return
     log.warning(
         "No unit has answered yet",
         asked=str(targets),

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from devices.ct6.protocol import label_in
+from readings.collect.ways import Way
+
 KEPT_MS: Final = 60_000
 # 60 s of answers of a thousand units are 100 MB: more than that is a flood of something else.
 KEPT_BYTES: Final = 192 * 1024 * 1024
@@ -16,12 +19,26 @@ _OVERHEAD_BYTES: Final = 300  # an arrival beside its payload, so that a flood o
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A datagram: when it arrived by the wall clock, and by one that never jumps."""
+    """A datagram or an MQTT message: when it arrived by the wall clock, and by one that never jumps.
+
+    `source` is the address that a datagram came from, or the topic of a message.
+    """
 
     payload: bytes
-    address: str
+    source: str
     time_ms: int
     steady_ms: int
+    way: Way = Way.AYT
+
+    @property
+    def address(self) -> str | None:
+        """Where the unit is; None where that cannot be seen."""
+        return self.source if self.way is Way.AYT else None
+
+    @property
+    def sender(self) -> str:
+        """What tells it from others, as far as can be seen without decoding: on one topic many units may publish."""
+        return self.source if self.way is Way.AYT else f"{self.source} {label_in(self.payload)}"
 
     def behind(self, former: Arrival) -> Arrival:
         """The same, a millisecond after the former if the net delivered both in one: a reading's time is its own."""

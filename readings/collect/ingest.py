@@ -14,7 +14,10 @@ import structlog
 from django.db import DataError, IntegrityError, connection, models, transaction
 
 from devices.ct6.protocol import Answer
+from devices.models import Device
 from devices.registration import KnownUnit, Seen, note_seen
+from readings.collect.inbox import Arrival
+from readings.collect.ways import Way
 from readings.collect.windows import HORIZON_MS, Span, Timeline
 from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import MINUTE_MS, floor_minute
@@ -87,9 +90,10 @@ def new_reading(  # noqa: PLR0913 - a reading has these parts
     )
 
 
-def last_answer(reading: NewReading, address: str, *, other_poller: bool = False) -> str:
+def last_answer(reading: NewReading, arrival: Arrival, *, other_poller: bool = False) -> str:
     """The JSON of ``Device.last_answer``: values in their units, rounded as they are stored."""
-    said: dict[str, Any] = {"time": reading.time_ms, "address": address, "window_ms": reading.window_ms}
+    said: dict[str, Any] = {"time": reading.time_ms, "way": arrival.way, "address": arrival.address}
+    said["window_ms"] = reading.window_ms
     said["sent_at_s"] = reading.sent_at_s
     said["other_poller"] = other_poller
     for quantity, fixed in zip(DEVICE_QUANTITIES, reading.device_row[_VALUES:], strict=True):
@@ -99,6 +103,12 @@ def last_answer(reading: NewReading, address: str, *, other_poller: bool = False
         for number, row in zip(reading.port_numbers, reading.port_rows, strict=True)
     }
     return orjson.dumps(said).decode()
+
+
+def stored_way(device_id: int) -> Way:
+    """By which way a device's newest reading came."""
+    said = Device.objects.filter(pk=device_id).values_list("last_answer", flat=True).first() or {}
+    return Way.MQTT if said.get("way") == Way.MQTT else Way.AYT
 
 
 def stored_timeline(device_id: int, now_ms: int, period_ms: int) -> Timeline:

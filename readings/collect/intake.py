@@ -1,4 +1,4 @@
-"""From datagrams to readings: who is it, which window, is it sane?"""
+"""From datagrams and MQTT messages to readings: who is it, which window, is it sane?"""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from devices.registration import KnownUnit, Seen, Sighting, known_units, mean_wa
 from readings.collect.claims import Claim, Verdict
 from readings.collect.copies import Copies
 from readings.collect.inbox import Arrival
-from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, stored_timeline
+from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, stored_timeline, stored_way
 from readings.collect.oddities import Oddities, Oddity
 from readings.collect.regularity import Regularity
-from readings.collect.units import Heard, Unit, log_regularity, moment
+from readings.collect.units import Heard, Unit, log_hand_over, log_regularity, moment
 from readings.collect.uptimes import PATIENCE_MS, Question, Uptimes
+from readings.collect.ways import Counting, Way, Ways
 from readings.collect.windows import PERIODS_BRIDGED
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ _NAMED_SINGLY: Final = 10
 _KEPT_BACK: Final = 16
 _REGISTERED_AT_ONCE: Final = 200
 # Bounds against somebody who makes labels up: an address has one unit at a time, one LAN far fewer units.
-_NEW_LABELS_AN_HOUR: Final = 8
+_NEW_LABELS_AN_HOUR: Final = {Way.AYT: 8, Way.MQTT: 1_000}  # a topic has the units of a whole site
 _HOUR_MS: Final = 3_600_000
 _LABELS_KEPT: Final = 20_000
 
@@ -44,8 +45,10 @@ class Intake:
     a unit that was silent.
     """
 
-    def __init__(self, ingest: Ingest, oddities: Oddities, *, period_s: float) -> None:
+    def __init__(self, ingest: Ingest, oddities: Oddities, *, period_s: float, preferred: Way = Way.AYT) -> None:
         self.answers = 0
+        self.by_way: Counter[Way] = Counter()
+        self._preferred = preferred
         self.units_answering = 0
         self.waiting = 0
         self._ingest = ingest
@@ -59,7 +62,7 @@ class Intake:
         self._units: dict[str, Unit] = {}
         self._new_labels: Counter[str] = Counter()
         self._new_labels_since_ms = 0
-        self._newest: dict[str, tuple[NewReading, str]] = {}
+        self._newest: dict[str, tuple[NewReading, Arrival]] = {}
         self._shown_ms: dict[str, int] = {}
         self._lost_before_ms: int | None = None
 
@@ -76,7 +79,9 @@ class Intake:
             if unit.known is None:  # deleted: should it answer again, it is a new one
                 del self._units[assy]
             elif not unit.known.is_stored:
-                unit.timeline, unit.mean_is_cut = None, True
+                unit.timeline = None
+                if not unit.mean_is_cut:
+                    unit.cut_mean()
             if unit.known is not None and unit.known.calibrating != before.calibrating:
                 _log_calibration(unit.known)
 
@@ -89,6 +94,7 @@ class Intake:
             unit = self._units.get(answer.assy) or self._first_heard(answer, arrival)
             if unit is not None:
                 self.answers += 1
+                self.by_way[arrival.way] += 1
                 self._judge(unit, Heard(answer, arrival))
 
     def note_loss(self, steady_ms: int) -> None:
@@ -104,11 +110,15 @@ class Intake:
             known = None if answer is None else self._known.get(answer.assy)
             if answer is None or known is None or known.claimed_from is not None:
                 continue
-            if known.address == arrival.address:
+            if known.address == arrival.address or self._counts_by_mqtt(known.assy, arrival):
                 reading = new_reading(known, answer, arrival.time_ms, 0, arrival.steady_ms)
-                said = last_answer(reading, arrival.address)
+                said = last_answer(reading, arrival)
                 self._ingest.note_seen(Seen(known.device_id, moment(arrival.time_ms), said))
                 self._shown_ms[known.assy] = arrival.steady_ms
+
+    def _counts_by_mqtt(self, assy: str, arrival: Arrival) -> bool:
+        unit = self._units.get(assy)
+        return unit is not None and arrival.way is Way.MQTT and unit.ways.current is Way.MQTT
 
     def settle(self, now_ms: int, steady_ms: int) -> None:
         """Register what is new and take the answers that waited for that. Raises DatabaseError."""
@@ -153,10 +163,10 @@ class Intake:
         try:
             answer = decode_answer(arrival.payload)
         except OtherProduct as error:
-            self._oddities.note(Oddity.OTHER_PRODUCT, arrival.address, arrival.steady_ms / 1000, str(error))
+            self._oddities.note(Oddity.OTHER_PRODUCT, arrival.source, arrival.steady_ms / 1000, str(error))
             return None
         except NotAnAnswer as error:
-            self._oddities.note(Oddity.NO_ANSWER, arrival.address, arrival.steady_ms / 1000, str(error))
+            self._oddities.note(Oddity.NO_ANSWER, arrival.source, arrival.steady_ms / 1000, str(error))
             return None
         if answer.implausible:
             names = ", ".join(answer.implausible[:_NAMED_SINGLY])
@@ -170,7 +180,13 @@ class Intake:
         address = arrival.address if known is None or known.address is None else known.address
         rival = None if known is None else known.claimed_from
         claim = Claim(address, arrival.steady_ms, period_ms=self._period_ms, rival=rival)
-        unit = Unit(claim, Copies(self._period_ms), Regularity(self._period_ms), known)
+        unit = Unit(
+            claim,
+            {way: Copies(self._period_ms) for way in Way},
+            Regularity(self._period_ms),
+            Ways(preferred=self._preferred, period_ms=self._period_ms),
+            known,
+        )
         unit.lost_before_ms = self._lost_before_ms
         self._units[answer.assy] = unit
         return unit
@@ -179,24 +195,25 @@ class Intake:
         if arrival.steady_ms - self._new_labels_since_ms > _HOUR_MS:
             self._new_labels.clear()
             self._new_labels_since_ms = arrival.steady_ms
-        if self._new_labels[arrival.address] >= _NEW_LABELS_AN_HOUR or len(self._units) >= _LABELS_KEPT:
-            self._oddities.note(Oddity.TOO_MANY_LABELS, arrival.address, arrival.steady_ms / 1000)
+        most = _NEW_LABELS_AN_HOUR[arrival.way]
+        if self._new_labels[arrival.source] >= most or len(self._units) >= _LABELS_KEPT:
+            self._oddities.note(Oddity.TOO_MANY_LABELS, arrival.source, arrival.steady_ms / 1000)
             return False
-        self._new_labels[arrival.address] += 1
+        self._new_labels[arrival.source] += 1
         return True
 
     def _judge(self, unit: Unit, heard: Heard) -> None:
         address = heard.arrival.address
+        if address is None:  # it cannot be seen which of two units says it
+            take = self._leave_out if unit.claim.contested else self._accept
+            take(unit, heard)
+            return
         match unit.claim.judge(address, heard.arrival.steady_ms):
             case Verdict.KEEP_BACK:
                 unit.kept_back = [*unit.kept_back[-_KEPT_BACK:], heard]
                 return
             case Verdict.CONTESTED:
-                self._oddities.count(Oddity.CONTESTED)
-                unit.kept_back.clear()
-                unit.mean_is_cut = True
-                if unit.known is not None:
-                    self._ingest.note_seen(Seen(unit.known.device_id, moment(heard.arrival.time_ms), None))
+                self._leave_out(unit, heard)
                 return
             case Verdict.MOVED:
                 for earlier in unit.kept_back:
@@ -204,6 +221,13 @@ class Intake:
                         self._accept(unit, earlier)
         unit.kept_back.clear()
         self._accept(unit, heard)
+
+    def _leave_out(self, unit: Unit, heard: Heard) -> None:
+        self._oddities.count(Oddity.CONTESTED)
+        unit.kept_back.clear()
+        unit.cut_mean()
+        if unit.known is not None:
+            self._ingest.note_seen(Seen(unit.known.device_id, moment(heard.arrival.time_ms), None))
 
     def _accept(self, unit: Unit, heard: Heard) -> None:
         if unit.known is not None and unit.can_take(heard):
@@ -214,22 +238,32 @@ class Intake:
 
     def _take_one(self, unit: Unit, known: KnownUnit, heard: Heard, uptime_ms: int | None = None) -> None:
         arrival = heard.arrival
-        if unit.copies.holds(arrival.payload, arrival.steady_ms):
-            self._oddities.note(Oddity.DUPLICATE, known.assy, arrival.steady_ms / 1000, f"from {arrival.address}")
+        if unit.copies[arrival.way].holds(arrival.payload, arrival.steady_ms):
+            self._oddities.note(Oddity.DUPLICATE, known.assy, arrival.steady_ms / 1000, f"from {arrival.source}")
             return
         if unit.silent and unit.heard is not None:
             silent_s = (arrival.steady_ms - unit.heard.arrival.steady_ms) // 1000
             log.info("A unit answers again", unit=known.assy, name=known.name, silent_s=silent_s)
-        if unit.heard is not None:
-            arrival = arrival.behind(unit.heard.arrival)
+        if (former := unit.newest.get(arrival.way)) is not None:
+            arrival = arrival.behind(former)
             heard = replace(heard, arrival=arrival)
+        unit.newest[arrival.way] = arrival
         unit.heard, unit.silent = heard, False
-        if unit.regularity.note(arrival.steady_ms):
+        if arrival.way is Way.AYT and unit.regularity.note(arrival.steady_ms):
             log_regularity(known, unit.regularity)
-        reading = unit.measure(known, heard, uptime_ms)
+        before = unit.ways.current
+        for counting in unit.ways.take(arrival.way, arrival.steady_ms, heard):
+            self._count(unit, known, counting, uptime_ms)
+        if unit.ways.current is not before:
+            log_hand_over(known, unit.ways.current)
+        elif arrival.way is not before and unit.ways.is_overdue(arrival.steady_ms):
+            self._ingest.note_seen(Seen(known.device_id, moment(arrival.time_ms), None))
+
+    def _count(self, unit: Unit, known: KnownUnit, counting: Counting[Heard], uptime_ms: int | None) -> None:
+        reading = unit.measure(known, counting, uptime_ms)
         if unit.timeline is not None:
             self._ingest.add(reading)
-        self._newest[known.assy] = reading, arrival.address
+        self._newest[known.assy] = reading, counting.item.arrival
 
     def _take_waiting(self, unit: Unit, now_ms: int, steady_ms: int) -> None:
         known = unit.known
@@ -238,6 +272,9 @@ class Intake:
             if unit.timeline.newest_ms is not None and unit.waiting:
                 span = unit.timeline.newest_ms, unit.waiting[0].arrival.time_ms
                 unit.mean_is_cut |= mean_was_cut(known.device_id, *span, slack_ms=PERIODS_BRIDGED * self._period_ms)
+                unit.ways.go_on(stored_way(known.device_id))
+            if unit.mean_is_cut:
+                unit.ways.cut()
         waiting, unit.waiting = unit.waiting, []
         self.waiting -= len(waiting)
         if known is None or unit.claim.contested:
@@ -258,7 +295,7 @@ class Intake:
         late_ms = steady_ms - heard.arrival.steady_ms
         if unit.uptime is None or unit.uptime[0] is not heard:
             port = heard.answer.http_port
-            unit.uptime = heard, self._uptimes.ask(known.assy, heard.arrival.address, port, late_ms)
+            unit.uptime = heard, self._uptimes.ask(known.assy, heard.arrival.source, port, late_ms)
         question = unit.uptime[1]
         if not question.settled:
             if late_ms - question.late_ms < self._patience_ms:
@@ -298,13 +335,13 @@ class Intake:
         _log_silent(silent)
 
     def _hand_over_newest(self) -> None:
-        for assy, (reading, address) in self._newest.items():
+        for assy, (reading, arrival) in self._newest.items():
             if reading.kept_since_ms < self._shown_ms.get(assy, reading.kept_since_ms):
                 continue
             self._shown_ms.pop(assy, None)
             unit = self._units.get(assy)
             other_poller = unit is not None and unit.regularity.is_suspicious
-            said = last_answer(reading, address, other_poller=other_poller)
+            said = last_answer(reading, arrival, other_poller=other_poller)
             self._ingest.note_seen(Seen(reading.device_id, moment(reading.time_ms), said))
         self._newest.clear()
 

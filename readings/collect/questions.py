@@ -43,7 +43,10 @@ class Targets:
             asked = [f"{len(asked)} addresses ({asked[0]} to {asked[-1]})"]
         if self.broadcast:
             asked.append(f"every unit on {', '.join(self.interfaces) or 'every interface'}")
-        return ", ".join(asked)
+        return ", ".join(asked) or "nobody"
+
+
+NOBODY: Final = Targets(broadcast=False)
 
 
 def targets_for(addresses: Sequence[str], interfaces: Sequence[str], port: int) -> Targets:

@@ -20,10 +20,13 @@ from typing import IO, Final
 import structlog
 
 from readings.collect.inbox import Arrival
+from readings.collect.ways import Way
 
 log = structlog.get_logger(__name__)
 
-_HEAD: Final = struct.Struct("<qqHI")  # wall and steady clock in ms, bytes of the address, bytes of the payload
+_HEAD: Final = struct.Struct("<qqHI")  # wall and steady clock in ms, bytes of the source, bytes of the payload
+# Marks in the last number what came by MQTT; what earlier versions left has no mark, and came by AYT.
+_BY_MQTT: Final = 1 << 31
 _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS batch (
         number INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL, answers INTEGER NOT NULL, content BLOB NOT NULL
@@ -202,12 +205,9 @@ def _connected(path: Path) -> sqlite3.Connection:
 def _packed(arrivals: Iterable[Arrival]) -> bytes:
     parts = []
     for arrival in arrivals:
-        address = arrival.address.encode()
-        parts += [
-            _HEAD.pack(arrival.time_ms, arrival.steady_ms, len(address), len(arrival.payload)),
-            address,
-            arrival.payload,
-        ]
+        source, length = arrival.source.encode(), len(arrival.payload)
+        marked = length | _BY_MQTT if arrival.way is Way.MQTT else length
+        parts += [_HEAD.pack(arrival.time_ms, arrival.steady_ms, len(source), marked), source, arrival.payload]
     return zlib.compress(b"".join(parts), 1)
 
 
@@ -219,9 +219,10 @@ def _unpacked(content: bytes) -> Iterator[Arrival]:
         raise sqlite3.DatabaseError(str(error)) from error
     place = 0
     while place < len(data):
-        time_ms, steady_ms, address_length, length = _HEAD.unpack_from(data, place)
+        time_ms, steady_ms, source_length, marked = _HEAD.unpack_from(data, place)
         place += _HEAD.size
-        address = data[place : place + address_length].decode()
-        place += address_length
-        yield Arrival(data[place : place + length], address, time_ms, steady_ms)
+        source = data[place : place + source_length].decode()
+        place += source_length
+        way, length = (Way.MQTT, marked ^ _BY_MQTT) if marked & _BY_MQTT else (Way.AYT, marked)
+        yield Arrival(data[place : place + length], source, time_ms, steady_ms, way)
         place += length

@@ -15,6 +15,7 @@ from readings.collect.inbox import Arrival
 from readings.collect.ingest import NewReading, new_reading
 from readings.collect.regularity import Regularity
 from readings.collect.uptimes import Question
+from readings.collect.ways import Counting, Way, Ways
 from readings.collect.windows import Timeline
 
 log = structlog.get_logger(__name__)
@@ -30,14 +31,19 @@ class Heard:
 
 @dataclass(slots=True)
 class Unit:
-    """A unit that has answered since the start. `heard` is its newest answer that counted."""
+    """A unit that has answered since the start. `heard` is its newest answer, `newest` that by each way, and `measured`
+    the newest that became a reading.
+    """
 
     claim: Claim
-    copies: Copies
+    copies: dict[Way, Copies]
     regularity: Regularity
+    ways: Ways[Heard]
     known: KnownUnit | None
     timeline: Timeline | None = None
     heard: Heard | None = None
+    newest: dict[Way, Arrival] = field(default_factory=dict)
+    measured: Arrival | None = None
     silent: bool = False
     kept_back: list[Heard] = field(default_factory=list)
     waiting: list[Heard] = field(default_factory=list)
@@ -47,10 +53,23 @@ class Unit:
     # Answers from before this moment of the steady clock are lost: the mean after it does not reach back over them.
     lost_before_ms: int | None = None
 
+    def cut_mean(self) -> None:
+        """What comes next tells nothing about the time before it."""
+        self.mean_is_cut = True
+        self.ways.cut()
+
     def may_have_restarted(self, heard: Heard) -> bool:
-        """Whether it could have done so since its last answer without our noticing."""
+        """Whether it could have done so since its last answer without our noticing, so that it has to be asked.
+
+        By MQTT it comes every few seconds or says nothing of the time before; what the other way measured meanwhile
+        needs no question.
+        """
         arrival = heard.arrival
         if self.timeline is None or self.mean_is_cut:
+            return False
+        if arrival.way is not self.ways.current or arrival.way is Way.MQTT:
+            return False
+        if self.ways.fills(arrival.way, arrival.steady_ms):
             return False
         return self.timeline.may_hide_restart(arrival.time_ms, arrival.steady_ms)
 
@@ -65,9 +84,13 @@ class Unit:
             and not self.may_have_restarted(heard)
         )
 
-    def measure(self, known: KnownUnit, heard: Heard, uptime_ms: int | None) -> NewReading:
+    def measure(self, known: KnownUnit, counting: Counting[Heard], uptime_ms: int | None) -> NewReading:
         """The reading of an answer, which becomes the newest; `uptime_ms`, where known, bounds its window."""
+        heard = counting.item
         arrival, window_ms, recovered = heard.arrival, 0, False
+        if self.measured is not None:
+            arrival = arrival.behind(self.measured)
+        self.measured = arrival
         if self.timeline is not None:
             if self.mean_is_cut:
                 uptime_ms, self.mean_is_cut = 0, False
@@ -75,16 +98,21 @@ class Unit:
             if follows_loss:
                 self.lost_before_ms = None
             window_ms = self.timeline.add(
-                arrival.time_ms, arrival.steady_ms, uptime_ms=uptime_ms, follows_loss=follows_loss
+                arrival.time_ms,
+                arrival.steady_ms,
+                uptime_ms=uptime_ms,
+                follows_loss=follows_loss,
+                longest_ms=counting.longest_ms,
             )
-            recovered = self.timeline.is_recovered(window_ms)
+            recovered = counting.longest_ms is None and self.timeline.is_recovered(window_ms)
         if recovered:
             log.info("An outage's mean was recovered", unit=known.assy, name=known.name, window_s=window_ms // 1000)
         return new_reading(known, heard.answer, arrival.time_ms, window_ms, arrival.steady_ms, recovered=recovered)
 
     def sighting(self) -> Sighting | None:
         """What the newest waiting answer says that the database does not know yet."""
-        heard = self.waiting[-1]
+        # By MQTT it leaves out the half of what it is.
+        heard = next((one for one in reversed(self.waiting) if one.arrival.way is Way.AYT), self.waiting[-1])
         if self.known is not None and self.known.is_described_by(heard.answer, heard.arrival.address):
             return None
         return Sighting(heard.answer, heard.arrival.address, moment(heard.arrival.time_ms))
@@ -105,3 +133,10 @@ def log_regularity(unit: KnownUnit, regularity: Regularity) -> None:
         name=unit.name,
         to_do="end ct6_db_store, ct6_dash and other collectors that ask it; if there are none, see its Wi-Fi",
     )
+
+
+def log_hand_over(unit: KnownUnit, way: Way) -> None:
+    if way is Way.MQTT:
+        log.info("A unit is heard by MQTT; what comes so counts from here on", unit=unit.assy, name=unit.name)
+    else:
+        log.info("A unit answers questions; its answers to them count from here on", unit=unit.assy, name=unit.name)

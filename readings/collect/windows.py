@@ -18,8 +18,8 @@ LONGEST_OUTAGE_MS: Final = 7 * 24 * 3600 * 1000
 _CLOCK_WAS_SET_MS: Final = 50
 _SPANS_KEPT: Final = 16
 # The quickest restart of a unit takes so long, and it answers nothing meanwhile.
-_SHORTEST_RESTART_MS: Final = 5_000
-_PERIODS_WITHOUT_SILENCE: Final = 1.5
+SHORTEST_RESTART_MS: Final = 5_000
+PERIODS_WITHOUT_SILENCE: Final = 1.5
 # How far from the present stored readings are looked for when it is not known which time is measured already. Clocks
 # are set by an hour or two, or by years: more than a day is another time altogether.
 HORIZON_MS: Final = 24 * 3600 * 1000
@@ -46,17 +46,28 @@ class Timeline:
     _line_start_ms: int | None = None
     _newest_steady_ms: int | None = None
 
-    def add(self, time_ms: int, steady_ms: int, *, uptime_ms: int | None = None, follows_loss: bool = False) -> int:
+    def add(
+        self,
+        time_ms: int,
+        steady_ms: int,
+        *,
+        uptime_ms: int | None = None,
+        follows_loss: bool = False,
+        longest_ms: int | None = None,
+    ) -> int:
         """The window of an answer that came now; it becomes the newest reading.
 
         0 where it is not known: for the first answer ever, and for one after more than five periods, if a unit can
         have restarted in that time and `uptime_ms` is not known, or answers before it are lost, where the mean ended.
-        The uptime bounds it: a unit averages since its start at most.
+        The uptime bounds it: a unit averages since its start at most. So does `longest_ms`, where it is known that the
+        mean spans no more.
         """
         window_ms = self._elapsed_ms(time_ms, steady_ms)
-        bridged_ms = max(PERIODS_BRIDGED * self.period_ms, _SHORTEST_RESTART_MS)
+        bridged_ms = max(PERIODS_BRIDGED * self.period_ms, SHORTEST_RESTART_MS)
         is_known = uptime_ms is not None and not follows_loss and window_ms <= LONGEST_OUTAGE_MS
-        if window_ms > bridged_ms and not is_known:
+        if longest_ms is not None:
+            window_ms = min(window_ms, longest_ms)
+        elif window_ms > bridged_ms and not is_known:
             window_ms = 0
         if uptime_ms is not None:
             window_ms = min(window_ms, uptime_ms)
@@ -72,7 +83,7 @@ class Timeline:
 
     def may_hide_restart(self, time_ms: int, steady_ms: int) -> bool:
         """Whether the unit can have restarted in the window that an answer that came now would get."""
-        unseen_ms = max(_SHORTEST_RESTART_MS, _PERIODS_WITHOUT_SILENCE * self.period_ms)
+        unseen_ms = max(SHORTEST_RESTART_MS, PERIODS_WITHOUT_SILENCE * self.period_ms)
         return unseen_ms < self._elapsed_ms(time_ms, steady_ms) <= LONGEST_OUTAGE_MS
 
     def is_recovered(self, window_ms: int) -> bool:

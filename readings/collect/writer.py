@@ -18,6 +18,7 @@ from readings.collect.ingest import Ingest
 from readings.collect.intake import Intake
 from readings.collect.lease import Lease, release_quietly
 from readings.collect.oddities import Oddities
+from readings.collect.ways import Way
 from readings.heartbeats import note as note_heartbeat
 from readings.models import Heartbeat
 
@@ -55,7 +56,7 @@ class Writer(threading.Thread):
     Ends with `stop`, or with `failure`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the collector's plan says, and how to tell the collector
         self,
         backlog: Backlog,
         *,
@@ -63,6 +64,7 @@ class Writer(threading.Thread):
         flush_s: float,
         heartbeat: Callable[[], dict[str, object]],
         failed: Callable[[], None],
+        preferred: Way = Way.AYT,
     ) -> None:
         # A daemon: a database that hangs must not keep the process from ending.
         super().__init__(name="writer of readings", daemon=True)
@@ -71,7 +73,7 @@ class Writer(threading.Thread):
         self._keeper = Keeper(backlog, flush_s)
         self._ingest = Ingest()
         self._oddities = Oddities()
-        self._intake = Intake(self._ingest, self._oddities, period_s=period_s)
+        self._intake = Intake(self._ingest, self._oddities, period_s=period_s, preferred=preferred)
         self._lease = Lease()
         self._flush_s = flush_s
         self._heartbeat = heartbeat
@@ -207,6 +209,7 @@ class Writer(threading.Thread):
         return {
             "units": counts.units,
             "answers": counts.answers,
+            **{f"answers_{way}": self._intake.by_way[way] for way in Way},
             "stored": counts.stored,
             "dropped": counts.dropped + counts.refused,
             "warnings": counts.warnings,

@@ -76,6 +76,15 @@ def test_the_sentence_tells_how_long_a_part_is_silent() -> None:
     assert examined()["worker-jobs"].sentence.startswith("Its last sign of life is 180 min old.")
 
 
+@pytest.mark.parametrize(("asks_nobody", "well"), [(False, True), (True, False)])
+def test_trouble_with_the_mqtt_server_is_told_and_serious_where_nobody_is_asked(asks_nobody: bool, well: bool) -> None:
+    note_all()
+    trouble = "The MQTT server 192.168.0.10:1883 cannot be listened to: Connection refused."
+    heartbeats.note("collector", NOW, {"mqtt_trouble": trouble, "asks_nobody": asks_nobody})
+    collector = examined()["collector"]
+    assert (collector.well, trouble in collector.sentence) == (well, True)
+
+
 def test_a_schedule_that_stands_still_is_told_from_workers_that_do() -> None:
     note_all(but="beat")
     assert unwell() == {"beat"}

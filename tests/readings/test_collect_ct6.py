@@ -15,8 +15,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from devices.ct6.broker import Broker
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.udp import AnswerSocket
+from readings.collect.questions import NOBODY
+from readings.collect.ways import Way
 from readings.management.commands.collect_ct6 import plan_from
 
 ROOT = Path(__file__).parents[2]
@@ -222,3 +225,26 @@ def test_a_named_interface_is_broadcast_on_whatever_the_environment_says(setting
     settings.CT6_ADDRESSES = ["127.0.0.61"]
     targets = plan_from(given(interface=["lo"])).targets
     assert (targets.addresses, targets.broadcast, targets.interfaces) == ((), True, ("lo",))
+
+
+BROKER = Broker("127.0.0.1", 1, ("ct6",))
+
+
+def test_without_an_mqtt_server_units_are_asked_and_what_they_answer_counts(settings: Settings) -> None:
+    settings.CT6_PREFER = "mqtt"
+    plan = plan_from(given())
+    assert (plan.broker, plan.preferred) == (None, Way.AYT)
+
+
+@pytest.mark.parametrize("preferred", Way)
+def test_with_an_mqtt_server_the_preferred_way_counts(settings: Settings, preferred: Way) -> None:
+    settings.CT6_BROKER, settings.CT6_PREFER = BROKER, str(preferred)
+    plan = plan_from(given())
+    assert (plan.broker, plan.preferred) == (BROKER, preferred)
+
+
+def test_whoever_asks_nobody_takes_what_is_published(settings: Settings) -> None:
+    settings.CT6_BROKER, settings.CT6_ASK = BROKER, False
+    plan = plan_from(given())
+    assert (plan.targets, str(plan.targets), plan.preferred) == (NOBODY, "nobody", Way.MQTT)
+    assert plan_from(given(address=["127.0.0.2"])).targets.addresses == ("127.0.0.2",)

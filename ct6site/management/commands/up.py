@@ -19,6 +19,9 @@ WEB_START_LIMIT_S = 60.0
 # How to reach a server that listens on all addresses.
 _OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bound)
 
+# The demonstration shows its own units and no others.
+_ONLY_ASKED = {"CT6_ASK": "1", "CT6_MQTT_URL": "", "CT6_MQTT_URL_FILE": ""}
+
 
 class Command(BaseCommand):
     help = "Set up the database and run web server, collector, workers, schedule and watch until Ctrl-C."
@@ -85,7 +88,7 @@ def _parts(host: str, port: int, *, with_demo: bool) -> list[Part]:
     worker = ("worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle")
     # More than jobs run at once, so that the small tasks among them never wait for an upgrade.
     jobs = ("--concurrency", str(queue.MOST_RUNNING + 2))
-    asked = {"CT6_ADDRESSES": ",".join(demo.ADDRESSES)} if with_demo else {}
+    asked = _ONLY_ASKED | {"CT6_ADDRESSES": ",".join(demo.ADDRESSES)} if with_demo else {}
     parts = [
         Part("collector", (*manage, "collect_ct6"), asked),
         Part("web", _web_command(host, port)),

@@ -99,6 +99,11 @@ def ayt_answer(stats: Document, settings: Mapping[str, object], *, address: str,
     }
 
 
+def published(stats: Document, clock_s: int) -> Document:
+    """What it publishes by MQTT: the stats and what its clock says, but not where it is."""
+    return stats | {"TIMESENT": _clock(clock_s)}
+
+
 def as_old_firmware(document: Document) -> Document:
     """The same answer without the keys that came with later firmware."""
     return {

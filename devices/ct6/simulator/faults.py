@@ -62,6 +62,7 @@ class Faults:
     duplicate: float = 0.0  # the answer comes twice
     reorder: float = 0.0  # the answer comes after the next one
     delay_s: float = 0.0  # every answer comes this much later
+    publishes_nothing: bool = False  # no MQTT message leaves: its mean by MQTT goes on
     http_refused: bool = False  # no TCP connection is accepted
     deaf_chips: bool = False  # the meter chips keep the gains that they have, whatever they are loaded with
     http: list[HttpFault] = field(default_factory=list)

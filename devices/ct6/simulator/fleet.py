@@ -19,6 +19,7 @@ from devices.ct6.protocol import AYT_PORT
 from devices.ct6.simulator.faults import Faults
 from devices.ct6.simulator.http import HttpServer
 from devices.ct6.simulator.load import ANNEX, HOME, SECOND_NS, LoadCurve
+from devices.ct6.simulator.mqtt import Publisher
 from devices.ct6.simulator.udp import AytEndpoint, PreparedEndpoint, QuestionSocket, prepared_answers
 from devices.ct6.simulator.unit import SimulatedUnit, UnitTiming
 
@@ -68,7 +69,8 @@ class Fleet:
     `broadcast` is an address at which a question reaches every unit (127.255.255.255 on loopback).
     `prepared` units are a load generator: they answer as often as they are asked, from a few answers made
     beforehand, and serve no HTTP. The units have been measuring for `uptime_s` already. `or_free_port` takes a free
-    HTTP port where the wanted one is taken. In the folder `kept_in` the units find again what they were set to.
+    HTTP port where the wanted one is taken. In the folder `kept_in` the units find again what they were set to. Those
+    whose settings name an MQTT server on loopback publish to it.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that a test or the command line chooses
@@ -158,6 +160,7 @@ class Fleet:
         sockets = self._question_sockets()
         endpoints: list[AytEndpoint | PreparedEndpoint | QuestionSocket] = []
         servers: list[HttpServer] = []
+        publishers = [] if self.prepared else [Publisher(unit) for unit in self.units]
         try:
             endpoints += self._endpoints(sockets)
             if not self.prepared:
@@ -166,8 +169,10 @@ class Fleet:
             self._look_after(servers)
             if ready is not None:
                 ready()
-            await self._watch(servers, stop)
+            await self._watch(servers, publishers, stop)
         finally:
+            for publisher in publishers:
+                publisher.close()
             for endpoint in endpoints:
                 endpoint.close()
             for bound in sockets:
@@ -188,10 +193,12 @@ class Fleet:
                 raise
             ready.set_exception(error)
 
-    async def _watch(self, servers: Sequence[HttpServer], stop: asyncio.Event) -> None:
+    async def _watch(self, servers: Sequence[HttpServer], publishers: Sequence[Publisher], stop: asyncio.Event) -> None:
         """Units leave the network and come back by themselves: look after them until it is over."""
         while not stop.is_set():
             self._look_after(servers)
+            for publisher in publishers:
+                publisher.follow(time.time_ns())
             try:
                 await asyncio.wait_for(stop.wait(), _STATE_CHECK_S if servers else None)
             except TimeoutError:

@@ -21,6 +21,7 @@ from devices.ct6.simulator.ayt import (
     ayt_answer,
     live_stats,
     port_means,
+    published,
 )
 from devices.ct6.simulator.chips import Mains, MeterChips
 from devices.ct6.simulator.faults import ApplicationFault, Faults
@@ -73,7 +74,7 @@ class UnitTiming:
 
 @dataclass(frozen=True, slots=True)
 class SentAnswer:
-    """An AYT answer as it left: its moment, the window that it speaks of, and every port's means."""
+    """An answer or an MQTT message as it left: its moment, the window that it speaks of, and every port's means."""
 
     time_ns: int
     window_ns: int
@@ -110,6 +111,7 @@ class SimulatedUnit:
         self.boots = 1
         self.ruined_by = ""
         self.sent: deque[SentAnswer] = deque(maxlen=_SENT_KEPT)
+        self.published: deque[SentAnswer] = deque(maxlen=_SENT_KEPT)
         self.answers_sent = 0
         self.requests: deque[str] = deque(maxlen=_REQUESTS_KEPT)  # first lines, as they came
         self.most_connections = 0  # that were ever open at once
@@ -117,7 +119,8 @@ class SimulatedUnit:
         self._clock = clock
         self._state = UnitState.RUNNING
         self._starting = threading.Lock()  # a test asks for the state beside the fleet's own thread
-        self._boot_ns = self._mean_since_ns = clock() if started_ns is None else started_ns
+        self._boot_ns = clock() if started_ns is None else started_ns
+        self._mean_since_ns = self._mqtt_mean_since_ns = self._boot_ns
         self._restart_ns: tuple[int, int] | None = None  # when it leaves, when it is back
         self._blocked_until_ns = 0
         self.flash = Flash(self.firmware_version)
@@ -175,13 +178,26 @@ class SimulatedUnit:
         ports = port_means(means)
         self.answers_sent += 1
         self.sent.append(SentAnswer(now_ns, window_ns, ports))
-        clock_s = now_ns // SECOND_NS if self.clock_set else CLOCK_NOT_SET_S + self.uptime_s(now_ns)
         document = ayt_answer(
             self._live_stats(means, ports),
             self.settings,
             address=self.address,
-            clock_s=clock_s,
+            clock_s=self._clock_s(now_ns),
         )
+        return json.dumps(as_old_firmware(document) if self.old_firmware else document, ensure_ascii=False).encode()
+
+    def publication(self, now_ns: int) -> bytes | None:
+        """The MQTT message with the means since the last one; None while it publishes nothing."""
+        if self.state(now_ns) is not UnitState.RUNNING or not self.active or self.faults.publishes_nothing:
+            return None
+        window_ns = now_ns - self._mqtt_mean_since_ns
+        if window_ns < _READ_NS:
+            return None
+        means = self._means(self._mqtt_mean_since_ns, now_ns)
+        self._mqtt_mean_since_ns = now_ns
+        ports = port_means(means)
+        self.published.append(SentAnswer(now_ns, window_ns, ports))
+        document = published(self._live_stats(means, ports), self._clock_s(now_ns))
         return json.dumps(as_old_firmware(document) if self.old_firmware else document, ensure_ascii=False).encode()
 
     def stats(self, now_ns: int | None = None) -> Document:
@@ -197,6 +213,9 @@ class SimulatedUnit:
     def uptime_s(self, now_ns: int | None = None) -> int:
         """Whole seconds since the last start."""
         return ((self._clock() if now_ns is None else now_ns) - self._boot_ns) // SECOND_NS
+
+    def _clock_s(self, now_ns: int) -> int:
+        return now_ns // SECOND_NS if self.clock_set else CLOCK_NOT_SET_S + self.uptime_s(now_ns)
 
     # What commands do to it
 
@@ -275,7 +294,7 @@ class SimulatedUnit:
 
     def _boot(self, at_ns: int) -> None:
         self._restart_ns = None
-        self._boot_ns = self._mean_since_ns = at_ns
+        self._boot_ns = self._mean_since_ns = self._mqtt_mean_since_ns = at_ns
         self._blocked_until_ns = 0
         self.stuck_connections = 0
         self.boots += 1

@@ -9,13 +9,17 @@ from django.core.management.base import BaseCommand, CommandError
 from devices.ct6.errors import NoInterface
 from devices.ct6.udp import broadcast_targets
 from readings.collect.collector import Collector, Plan
-from readings.collect.questions import targets_for
+from readings.collect.questions import NOBODY, targets_for
+from readings.collect.ways import Way
 
 _LEAST_PERIOD_S, _GREATEST_PERIOD_S = 0.25, 300.0
 
 
 class Command(BaseCommand):
-    help = "Ask the CT6 units on the LAN once a period and store what they answer, until Ctrl-C or SIGTERM."
+    help = (
+        "Ask the CT6 units on the LAN once a period, listen to what they publish where CT6_MQTT_URL names an MQTT "
+        "server, and store it, until Ctrl-C or SIGTERM."
+    )
     requires_system_checks: list[str] = []  # they load every page of the site: seconds, and memory for good
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,9 +56,10 @@ def plan_from(options: dict[str, Any]) -> Plan:
     """What the options ask for. Raises CommandError that names everything that is wrong with them."""
     interfaces = options["interface"] or []
     addresses = options["address"] or ([] if interfaces else settings.CT6_ADDRESSES)
+    asks = settings.CT6_ASK or options["address"] or interfaces
     problems = []
     try:
-        targets = targets_for(addresses, interfaces, options["port"])
+        targets = targets_for(addresses, interfaces, options["port"]) if asks else NOBODY
         if interfaces:
             broadcast_targets(interfaces)
     except (ValueError, NoInterface) as error:
@@ -77,4 +82,6 @@ def plan_from(options: dict[str, Any]) -> Plan:
         duration_s,
         spool=settings.CT6_SPOOL_DIR,
         spool_max_bytes=settings.CT6_SPOOL_MAX_BYTES,
+        broker=settings.CT6_BROKER,
+        preferred=Way(settings.CT6_PREFER) if asks and settings.CT6_BROKER else Way.AYT if asks else Way.MQTT,
     )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.ct6.errors import AnswerError, NotAnAnswer, OtherProduct
-from devices.ct6.protocol import AYT_QUESTION, MAX_PORTS, decode_answer
+from devices.ct6.protocol import AYT_QUESTION, MAX_PORTS, decode_answer, label_in
 from tests.devices.ct6.captured import SAMPLES, captured, captured_json
 
 ORDINARY = captured("ayt_0.json")
@@ -117,6 +117,22 @@ def test_an_mqtt_message_has_no_address_and_its_name_from_the_settings() -> None
     assert (answer.assy, answer.name, answer.address) == ("ASY0398_V003.300_SN00001801", "unit1", "")
     assert (answer.product, answer.device_type, answer.http_port) == ("CT6", "", 80)
     assert answer.ports[1].active_power_w == -1840.0
+
+
+def test_an_answer_without_what_mqtt_leaves_out_says_the_same_of_what_was_measured() -> None:
+    whole, published = decode_answer(ORDINARY), decode_answer(without("UNIT_NAME", "IP_ADDRESS", "PRODUCT_ID"))
+    assert (published.assy, published.ports, published.rssi_dbm) == (whole.assy, whole.ports, whole.rssi_dbm)
+    assert (published.name, published.address) == ("unit1", "")
+
+
+@pytest.mark.parametrize("name", ["ayt_0.json", "mqtt_message.json"])
+def test_the_label_is_seen_without_decoding(name: str) -> None:
+    assert label_in(captured(name)) == "ASY0398_V003.300_SN00001801"
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b'{"ASSY": 7}', b'{"ASSY": ""}', b'{"ASSY": "' + b"x" * 80 + b'"}'])
+def test_where_there_is_no_label_none_is_seen(payload: bytes) -> None:
+    assert label_in(payload) == ""
 
 
 # Older firmware and stacked hardware

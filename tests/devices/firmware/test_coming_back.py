@@ -17,6 +17,7 @@ from devices.firmware import starting
 from devices.firmware.rollouts import ask_upgrade
 from devices.models import AuditEntry, Device, FirmwareRelease, Job
 from devices.registration import Seen, known_units, note_seen
+from readings.collect.inbox import Arrival
 from readings.collect.ingest import last_answer, new_reading
 from tests.devices.firmware.applications import release_of
 from tests.devices.firmware.conftest import commands, done, said
@@ -202,7 +203,8 @@ def hear(unit: SimulatedUnit) -> None:
     answer = decode_answer(payload)
     known = known_units([answer.assy])[answer.assy]
     reading = new_reading(known, answer, now_ns // 1_000_000, 1000, 0)
-    note_seen([Seen(known.device_id, timezone.now(), last_answer(reading, unit.address))])
+    arrival = Arrival(payload, unit.address, now_ns // 1_000_000, 0)
+    note_seen([Seen(known.device_id, timezone.now(), last_answer(reading, arrival))])
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from readings.collect.inbox import Arrival
 from readings.collect.ingest import Ingest
 from readings.collect.intake import Intake
 from readings.collect.oddities import Oddities
+from readings.collect.ways import Way
 
 ASSY = "ASY0398_V003.300_SN00001801"
 OTHER_ASSY = "ASY0398_V003.300_SN00001802"
@@ -44,13 +45,24 @@ def arrival(at_ms: int, payload: bytes | None = None, *, address: str = HERE, st
     return Arrival(answer_of() if payload is None else payload, address, NOON_MS + at_ms, steady_ms)
 
 
+# What a unit leaves out of what it publishes.
+_NOT_PUBLISHED = {"DEVICE_TYPE", "UNIT_NAME", "SERVICE_LIST", "PRODUCT_ID", "IP_ADDRESS", "OS", "GROUP_NAME"}
+TOPIC = "ct6/house"
+
+
+def published(at_ms: int, assy: str = ASSY, *, topic: str = TOPIC, **values: Any) -> Arrival:
+    """An MQTT message of a unit that arrives `at_ms` after noon."""
+    said = {key: value for key, value in json.loads(answer_of(assy, **values)).items() if key not in _NOT_PUBLISHED}
+    return Arrival(json.dumps(said).encode(), topic, NOON_MS + at_ms, NOON_MS + at_ms, Way.MQTT)
+
+
 class Collecting:
     """What the collector does with arrivals, without sockets and threads."""
 
-    def __init__(self, *, period_s: float = 1.0) -> None:
+    def __init__(self, *, period_s: float = 1.0, preferred: Way = Way.AYT) -> None:
         self.ingest = Ingest()
         self.oddities = Oddities()
-        self.intake = Intake(self.ingest, self.oddities, period_s=period_s)
+        self.intake = Intake(self.ingest, self.oddities, period_s=period_s, preferred=preferred)
 
     def take(self, *arrivals: Arrival, at_ms: int | None = None) -> None:
         """Take these and store what becomes of them, all at once."""

@@ -82,3 +82,10 @@ def test_made_up_addresses_do_not_pile_up(claim: Claim) -> None:
 
 def test_a_stray_answer_long_ago_is_forgotten(claim: Claim) -> None:
     assert judged(claim, (HERE, 1000), (ELSEWHERE, 1500), (HERE, 15_000)) == [OWN, KEEP_BACK, OWN]
+
+
+def test_an_address_that_was_not_known_is_the_first_that_answers() -> None:
+    claim = Claim(None, 0, period_ms=1000)
+    assert claim.judge("127.0.0.5", 500) is Verdict.OWN
+    assert (claim.address, claim.contested) == ("127.0.0.5", False)
+    assert claim.judge("127.0.0.9", 700) is Verdict.KEEP_BACK

@@ -43,7 +43,7 @@ def test_answers_that_were_held_up_come_in_a_burst() -> None:
 
 def test_it_is_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     Floods().bounded(flood(150, 1000))
-    assert caplog.text.count("An address sends more than any unit does") == 3
+    assert caplog.text.count("Somebody sends more than any unit does") == 3
 
 
 def test_more_addresses_than_there_can_be_units_share_what_one_may_send() -> None:

@@ -15,7 +15,7 @@ from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import MINUTE_MS
 from readings.quantities import PORT_QUANTITIES
 from tests.factories import make_device, store_reading
-from tests.readings.collect.arrivals import ASSY, NOON_MS, OTHER_ASSY, answer_of
+from tests.readings.collect.arrivals import ASSY, HERE, NOON_MS, OTHER_ASSY, answer_of, arrival
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
@@ -118,10 +118,10 @@ def test_all_or_nothing(device: Device, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_last_answer_shows_the_values_as_they_are_stored(device: Device) -> None:
-    said = json.loads(last_answer(reading_of(device, payload=answer_of(CT2={"IPEAK": None})), "192.168.0.5"))
+    said = json.loads(last_answer(reading_of(device, payload=answer_of(CT2={"IPEAK": None})), arrival(0)))
     assert said["time"] == NOON_MS
     assert said["window_ms"] == 1000
-    assert said["address"] == "192.168.0.5"
+    assert (said["way"], said["address"]) == ("ayt", HERE)
     assert (said["voltage"], said["frequency"], said["temperature"], said["rssi"]) == (230.0, 50.0, 27.5, -52.0)
     assert said["ports"]["1"] == {
         "active_power": 1092.5,

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 
 from readings.collect.inbox import Arrival
 from readings.collect.spool import Spool, SpoolUnusable, _packed, _unpacked
-from tests.readings.collect.arrivals import arrival
+from readings.collect.ways import Way
+from tests.readings.collect.arrivals import HERE, NOON_MS, arrival, captured
 
 MANY = 10_000_000
 
@@ -93,6 +96,12 @@ def test_only_one_process_has_it(spool: Spool) -> None:
     other.close()
 
 
+def test_what_a_version_without_mqtt_left_comes_back_as_answers_to_questions() -> None:
+    head = struct.pack("<qqHI", NOON_MS, 7, len(HERE), len(captured()))
+    (found,) = _unpacked(zlib.compress(head + HERE.encode() + captured()))
+    assert found == Arrival(captured(), HERE, NOON_MS, 7, Way.AYT)
+
+
 def test_a_file_that_is_no_spool_is_put_aside(spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
     spool.folder.mkdir()
     (spool.folder / "answers.sqlite3").write_bytes(b"rubbish " * 1000)
@@ -157,7 +166,8 @@ for number in range(10_000):
 arrivals_of_any_kind = st.builds(
     Arrival,
     payload=st.binary(max_size=300),
-    address=st.ip_addresses(v=4).map(str),
+    source=st.text(max_size=200),
+    way=st.sampled_from(Way),
     time_ms=st.integers(-(2**62), 2**62),
     steady_ms=st.integers(0, 2**62),
 )

@@ -1,0 +1,195 @@
+"""Listening to a real MQTT server: what is published arrives, whatever becomes of the server meanwhile."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from devices.ct6.broker import broker_from
+from devices.ct6.mqtt import Message, Subscriber, _reason_of
+from devices.ct6.mqtt_check import MqttServer, send_test_message
+from devices.ct6.protocol import MAX_ANSWER_BYTES
+from tests.devices.mqtt_listener import mqtt_listener
+from tests.devices.units import closed_port
+from tests.publishing import Publishing, publishing
+from tests.servers import Mosquitto
+
+# It closes no socket whose TLS handshake failed; the garbage collection does.
+PAHO_LEAVES_SOCKETS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    server = Mosquitto(tmp_path / "mosquitto")
+    with server.run():
+        yield server
+
+
+class Heard:
+    """What a subscriber took, as a collector would take it."""
+
+    def __init__(self, url: str) -> None:
+        self.messages: list[Message] = []
+        self.subscriber = Subscriber(broker_from(url), self._take)
+
+    def _take(self) -> None:
+        self.messages += self.subscriber.receive()
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [message.payload for message in self.messages]
+
+
+@contextmanager
+def listening(url: str) -> Iterator[Heard]:
+    heard = Heard(url)
+    heard.subscriber.start()
+    try:
+        yield heard
+    finally:
+        heard.subscriber.stop()
+
+
+def until(happened: Callable[[], object], timeout_s: float = 20.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < end, "it did not happen in time"
+        threading.Event().wait(0.02)
+
+
+def until_there_is_trouble(heard: Heard) -> None:
+    until(lambda: heard.subscriber.trouble)
+
+
+def until_it_arrives(heard: Heard, publisher: Publishing, payload: bytes) -> None:
+    """Publish until one arrives: nobody is told when a subscription begins."""
+
+    def arrived() -> bool:
+        publisher.publish("ct6", payload)
+        threading.Event().wait(0.05)
+        return payload in heard.payloads
+
+    until(arrived)
+
+
+def test_what_is_published_arrives_with_its_topic_and_its_time(mosquitto: Mosquitto) -> None:
+    before_ns = time.time_ns()
+    with listening(mosquitto.url("ct6,annex/%23")) as heard, publishing(mosquitto) as publisher:
+        until_it_arrives(heard, publisher, b"first")
+        publisher.publish("annex/cellar", b"second")
+        publisher.publish("elsewhere", b"third")
+        publisher.publish("ct6", b"fourth")
+        until(lambda: b"fourth" in heard.payloads)
+        assert heard.subscriber.trouble == ""
+    assert b"third" not in heard.payloads
+    (second,) = [message for message in heard.messages if message.payload == b"second"]
+    assert second.topic == "annex/cellar"
+    assert before_ns < second.received_ns <= time.time_ns()
+    assert 0 <= time.clock_gettime_ns(time.CLOCK_BOOTTIME) - second.steady_ns < 20_000_000_000
+
+
+def test_what_the_server_kept_from_before_is_left_out(mosquitto: Mosquitto) -> None:
+    with publishing(mosquitto) as publisher:
+        publisher.publish("ct6", b"old", retain=True)
+        with listening(mosquitto.url()) as heard:
+            until_it_arrives(heard, publisher, b"new")
+    assert b"old" not in heard.payloads
+
+
+def test_of_a_message_that_is_too_long_only_so_much_is_kept_that_it_is_seen_to_be(mosquitto: Mosquitto) -> None:
+    with listening(mosquitto.url()) as heard, publishing(mosquitto) as publisher:
+        until_it_arrives(heard, publisher, b"first")
+        publisher.publish("ct6", bytes(300_000))
+        until(lambda: any(len(payload) > 100 for payload in heard.payloads))
+    assert len(heard.payloads[-1]) == MAX_ANSWER_BYTES + 1
+
+
+def test_a_server_that_was_away_is_listened_to_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    server = Mosquitto(tmp_path / "mosquitto")
+    with listening(server.url()) as heard:
+        until(lambda: "Connection refused" in heard.subscriber.trouble)
+        for payload in (b"one", b"two"):
+            with server.run(), publishing(server) as publisher:
+                until_it_arrives(heard, publisher, payload)
+                assert heard.subscriber.trouble == ""
+            until(lambda: heard.subscriber.trouble)
+    assert caplog.text.count("cannot be listened to; it is tried again") == 1  # not again within half a minute
+
+
+def test_a_wrong_password_is_said_without_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    server = Mosquitto(tmp_path / "mosquitto", "meter", "correct")
+    with server.run():
+        with listening(server.url(user="meter:wrong-one")) as refused:
+            until(lambda: refused.subscriber.trouble)
+        assert "refuses this user name and password" in refused.subscriber.trouble
+        assert "refuses this user name and password" in caplog.text
+        assert "wrong-one" not in caplog.text + refused.subscriber.trouble
+        with listening(server.url(user="meter:correct")), listening(server.url(user="meter:correct")) as heard:
+            address = MqttServer("127.0.0.1", server.port, "ct6", "meter", "correct")
+            until(lambda: send_test_message(address).taken and heard.payloads)
+
+
+def test_a_server_that_says_nothing_is_no_server_that_is_well() -> None:
+    with mqtt_listener(silent=True) as odd, listening(f"mqtt://127.0.0.1:{odd.port}/ct6") as heard:
+        until(lambda: odd.connections)
+    assert not heard.subscriber.is_listening
+
+
+def test_nobody_there_and_names_that_lead_nowhere_are_said() -> None:
+    for where, said in ((f"127.0.0.1:{closed_port()}", "refused"), ("no..name", "name")):
+        with listening(f"mqtt://{where}/ct6") as heard:
+            until_there_is_trouble(heard)
+        assert said in heard.subscriber.trouble
+
+
+@PAHO_LEAVES_SOCKETS
+def test_a_server_without_tls_is_told_from_one_that_is_not_there(mosquitto: Mosquitto) -> None:
+    with listening(mosquitto.url().replace("mqtt://", "mqtts://")) as heard:
+        until(lambda: heard.subscriber.trouble)
+    assert "does not speak TLS" in heard.subscriber.trouble
+
+
+@PAHO_LEAVES_SOCKETS
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    subprocess.run(
+        [*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=60
+    )
+    server = Mosquitto(tmp_path / "mosquitto", certificate=certificate, key=key)
+    with server.run(), listening(server.url().replace("mqtt://", "mqtts://")) as heard:
+        until(lambda: heard.subscriber.trouble)
+    assert "certificate is not to be trusted" in heard.subscriber.trouble
+
+
+def test_what_nobody_takes_is_bounded(monkeypatch: pytest.MonkeyPatch, mosquitto: Mosquitto) -> None:
+    monkeypatch.setattr("devices.ct6.mqtt._WAITING_BYTES", 1000)
+    subscriber = Subscriber(broker_from(mosquitto.url()), lambda: None)
+    subscriber.start()
+    with publishing(mosquitto) as publisher:
+
+        def dropped() -> bool:
+            publisher.publish("ct6", bytes(300))
+            return subscriber.dropped > 0
+
+        until(dropped)
+    subscriber.stop()
+    assert [len(message.payload) for message in subscriber.receive()] == [300, 300, 300]
+
+
+def test_stopping_takes_no_time() -> None:
+    for url in (f"mqtt://127.0.0.1:{closed_port()}/ct6", "mqtt://no..name/ct6"):
+        with listening(url) as heard:
+            until_there_is_trouble(heard)
+            started_s = time.monotonic()
+            heard.subscriber.stop()
+            assert time.monotonic() - started_s < 1.0
+
+
+def test_reasons_are_sentences() -> None:
+    assert _reason_of(TimeoutError()) == "it does not answer in time"
+    assert _reason_of(OSError(113, "No route to host")) == "No route to host"
