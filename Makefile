@@ -25,8 +25,9 @@ remove-demo: $(VENV)/base.stamp  ## Remove the simulated units and their history
 test: lint types  ## Set up and pass everything: lint, types, all tests on SQLite and MariaDB
 	$(BIN)/python -m tests.servers -- sh tests/run.sh
 
-soak: $(VENV)/dev.stamp  ## Faults that last longer and strike more often; writes artifacts/faults.md
-	CT6_SOAK=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal tests/faults
+soak: $(VENV)/dev.stamp  ## Longer faults, a million odd inputs; writes artifacts/faults.md
+	CT6_SOAK=1 $(BIN)/python -m tests.servers -- \
+		$(BIN)/python -m pytest -q -n $${TEST_PROCESSES:-3} --dist worksteal tests/faults tests/fuzz
 
 lint: $(VENV)/dev.stamp  ## Look for mistakes and unformatted code
 	$(BIN)/ruff check .

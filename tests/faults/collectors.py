@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from devices.ct6.simulator.fleet import Fleet
 from readings.collect.collector import Collector as CollectorInThread
 from tests.faults.databases import Database
@@ -31,8 +33,10 @@ class Collector:
         period_s: float = PERIOD_S,
         environment: Mapping[str, str] | None = None,
         within: Sequence[str] = (),
+        asks: bool = True,
     ) -> None:
-        addresses = [option for unit in fleet.units for option in ("--address", unit.address)]
+        asked = fleet.units if asks else []
+        addresses = [option for unit in asked for option in ("--address", unit.address)]
         asking = [*addresses, "--port", str(fleet.ayt_port), "--period", str(period_s)]
         self._command = [*within, sys.executable, "manage.py", "collect_ct6", *asking]
         self._folder = folder
@@ -80,6 +84,12 @@ class Collector:
         if self._process is not None and not self._has_ended():
             self._process.kill()
             self._process.wait()
+
+    def resident_mb(self) -> float:
+        """Its memory now."""
+        assert self._process is not None
+        resident_bytes: int = psutil.Process(self._process.pid).memory_info().rss
+        return resident_bytes / 1e6
 
     def said(self) -> str:
         log = self._folder / "log"

@@ -1,12 +1,23 @@
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from devices.ct6.simulator.fleet import Fleet
 from tests.faults.databases import OwnMariaDB, TestsOwn, own_mariadb
+from tests.faults.table import note_without_line
 
 _FIRST_NET = 60
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        note_without_line(item.nodeid, "FAILED")
+    elif report.skipped:
+        note_without_line(item.nodeid, "left out")
+    return report
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from enum import StrEnum
+from enum import StrEnum, unique
 from pathlib import Path
 
 from tests.faults.account import Account
@@ -17,6 +17,7 @@ _HEAD = (
 )
 
 
+@unique
 class Fault(StrEnum):
     """In the order of the table."""
 
@@ -30,12 +31,16 @@ class Fault(StrEnum):
     SPOOL_FULL = "disk full under the spool while the database was away"
     SPOOL_AT_BOUND = "database away until the spool reached CT6_SPOOL_MAX"
     DATABASE_DISK_FULL = "disk full under SQLite"
+    MARIADB_DISK_FULL = "disk full under MariaDB"
+    DATABASE_AWAY_UNDER_LOAD = "MariaDB stopped under load, {}"
     WORKER_KILLED = "worker killed with -9 in a rollup, {}"
     REDIS_EMPTIED = "Redis stopped and emptied"
     QUESTIONS_LOST = "30 % of the questions lost"
     ANSWERS_LOST = "5 % of the answers lost"
     DUPLICATES = "answers duplicated and reordered"
-    TWO_COLLECTORS = "two collectors, the one that asks killed with -9"
+    TWO_WAYS = "heard by AYT and MQTT: questions lost for {}, then messages"
+    TWO_OF_A_LABEL = "two units with one label, {}"
+    TWO_COLLECTORS = "two collectors, the one that asks killed with -9{}"
     UNITS_REBOOTED = "units rebooted at random"
     OUTAGE = "collector away for {} of the units' time"
     OUTAGE_WITH_REBOOT = "the same, and the units restarted in it"
@@ -49,12 +54,21 @@ def note(fault: Fault, account: Account, *, what: str = "", declared: str = "") 
         f"| {fault.value.format(what)} | {account.sent} | {account.stored} | {account.lost} | {declared} | "
         f"{account.error_percent:.3f} % |"
     )
+    _add(fault.name, line)
+
+
+def note_without_line(test: str, why: str) -> None:
+    """A test that has not come to its line shows beneath the table."""
+    _add(test, f"- {why}: `{test}`")
+
+
+def _add(name: str, line: str) -> None:
     scratch = Path(os.environ["CT6_TEST_SCRATCH"])
     with (scratch / "faults.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lines = scratch / "faults.json"
         said: dict[str, str] = json.loads(lines.read_text()) if lines.exists() else {}
-        said[fault.name] = line
+        said[name] = line
         lines.write_text(json.dumps(said))
         _write(said)
 
@@ -62,5 +76,7 @@ def note(fault: Fault, account: Account, *, what: str = "", declared: str = "") 
 def _write(said: dict[str, str]) -> None:
     form = "long form, `make soak`" if SOAKING else "short form, `make test`"
     lines = [said[fault.name] for fault in Fault if fault.name in said]
+    others = sorted(line for name, line in said.items() if name not in Fault.__members__)
     TABLE.parent.mkdir(parents=True, exist_ok=True)
-    TABLE.write_text("\n".join([f"What faults cost ({form}).", "", *_HEAD, *lines, ""]))
+    beneath = ["", *others] if others else []
+    TABLE.write_text("\n".join([f"What faults cost ({form}).", "", *_HEAD, *lines, *beneath, ""]))

@@ -15,12 +15,13 @@ from readings.collect.collector import Plan
 from readings.collect.questions import Targets
 from tests.faults.account import account_of, count_stored, powers_of, stored_answers
 from tests.faults.collectors import PERIOD_S, Collector, in_thread
-from tests.faults.databases import Database, OwnMariaDB, TestsOwn
+from tests.faults.databases import Database, OwnMariaDB, TestsOwn, own_mariadb
 from tests.faults.soak import let_pass, short, times, until
 from tests.faults.table import Fault, note
 from tests.faults.test_database_away import NEGLIGIBLE_PERCENT, assert_nothing_lost, sent_by, well_before_and_after
 
 SMALL_SPOOL_BYTES = 12_000
+MARIADB_MB = 256
 BRIDGED_MS = 5_000
 
 
@@ -115,6 +116,17 @@ def test_the_disk_is_full_under_the_database(sqlite: TestsOwn, fleet: Fleet, tmp
         account = account_of(database, fleet)
     assert_nothing_lost(account)
     note(Fault.DATABASE_DISK_FULL, account)
+
+
+def test_the_disk_is_full_under_mariadb(fleet: Fleet, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", MARIADB_MB) as disk, own_mariadb(disk / "m") as mariadb:
+        collector = Collector(mariadb, fleet, tmp_path / "collector")
+        with well_before_and_after(collector, mariadb, fleet), filled(disk):
+            until(lambda: "is full" in collector.said())
+            let_pass(short(3, soak=60))
+        account = account_of(mariadb, fleet)
+    assert_nothing_lost(account)
+    note(Fault.MARIADB_DISK_FULL, account)
 
 
 def assert_no_energy_is_made_up(database: Database, fleet: Fleet) -> None:
