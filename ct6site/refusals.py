@@ -17,10 +17,12 @@ from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from ct6site import start
+from readings.store.archive.errors import ArchiveError
 
 log = structlog.get_logger(__name__)
 
 _AWAY = gettext_lazy("The database does not answer at the moment. Try again in some seconds.")
+_UNREADABLE = gettext_lazy("A file of the archive cannot be read at the moment; the server's log tells which one.")
 _LONGEST_NAME = 100
 _SOON = {"Retry-After": "5"}
 
@@ -32,6 +34,9 @@ def explain(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, OperationalError | InterfaceError):
         log.error("The database does not answer", path=context["request"].path, reason=str(error))
         return Response({"detail": _AWAY}, status=503, headers=_SOON)
+    if isinstance(error, ArchiveError):
+        log.error("The archive cannot be read", path=context["request"].path, reason=str(error))
+        return Response({"detail": _UNREADABLE}, status=503, headers=_SOON)
     wanted = context["request"].query_params.get(api_settings.URL_FORMAT_OVERRIDE)
     if isinstance(error, Http404) and not error.args and wanted is not None:  # as no renderer writes that format
         allowed = ", ".join(renderer.format for renderer in context["view"].get_renderers())
@@ -67,6 +72,8 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
         return _refuse(request, 503, start.UNPREPARED)
     if isinstance(error, OperationalError | InterfaceError):
         return _refuse(request, 503, str(_AWAY), _SOON)
+    if isinstance(error, ArchiveError):
+        return _refuse(request, 503, str(_UNREADABLE), _SOON)
     if not _in_api(request):
         return defaults.server_error(request)
     return _refuse(request, 500, _("Something broke on our side; the server's log tells what."))

@@ -54,7 +54,6 @@ CT6_SPOOL_DIR = env.read_folder("CT6_SPOOL_DIR", DATA_DIR / "spool")
 CT6_SPOOL_MAX_BYTES = 1_000_000 * env.read_integer("CT6_SPOOL_MAX", default=1000, lowest=1, highest=10_000_000)
 CT6_ARCHIVE = env.read_archive("CT6_ARCHIVE", DATA_DIR / "archive")
 CT6_HOT_HOURS = env.read_integer("CT6_HOT_HOURS", default=6, lowest=1, highest=87_600)
-CT6_MINUTE_DAYS = env.read_integer("CT6_MINUTE_DAYS", default=92, lowest=1, highest=36_500)
 CT6_ALERT_AFTER = env.read_number("CT6_ALERT_AFTER", default=20.0, lowest=10.0, highest=86_400.0)
 CT6_PERIOD = env.read_number("CT6_PERIOD", default=1.0, lowest=0.25, highest=300.0)
 
@@ -276,6 +275,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "devices.tasks.push_open_wishes",
         "schedule": 30.0,
         "options": {"expires": 29.0, "queue": "jobs"},
+    },
+    "put readings into files": {
+        "task": "readings.tasks.archive",
+        "schedule": 30.0,
+        "options": {"expires": 29.0, "queue": "rollups"},
+    },
+    "sweep files that nothing names": {
+        "task": "readings.tasks.sweep_archive",
+        "schedule": crontab(hour="4", minute="20"),
+        "options": {"expires": 3600.0, "queue": "rollups"},
     },
     "audit rollups": {
         "task": "readings.tasks.audit_rollups",

@@ -1,4 +1,4 @@
-"""What of the readings and minutes lies in files, and what shall not go there for a while."""
+"""What of the readings lies in files, and what shall not go there for a while."""
 
 from django.db import models
 
@@ -21,7 +21,8 @@ class ArchiveFile(models.Model):
     rows = models.IntegerField()
     bytes = models.IntegerField()
     sha256 = models.CharField(max_length=64)
-    first_ms = models.BigIntegerField(help_text="The earliest reading's time, or minute's start, in it.")
+    begins_ms = models.BigIntegerField(help_text="Where the first window begins.")
+    first_ms = models.BigIntegerField(help_text="The earliest reading's time in it.")
     last_ms = models.BigIntegerField()
     written_at = models.DateTimeField()
 

@@ -24,9 +24,10 @@ from devices.ct6.errors import DestructiveValue, UnitError
 from devices.ct6.protocol import DEFAULT_ASSY
 from devices.models import AuditEntry, Calibration, ConfigChange, Device, FactoryConfig, Job, Port, Replacement
 from readings import bad_spans
-from readings.models import DeviceMinute, DeviceReading
+from readings.models import DeviceMinute
 from readings.periods import MINUTE_MS, floor_minute, format_time
 from readings.store import retention
+from readings.store.archive.together import measured_span
 from readings.store.moving import Move, move_some
 
 log = structlog.get_logger(__name__)
@@ -218,9 +219,9 @@ def _refuse_what_is_measured(old: Device, new: Device, at_ms: int, *, forget_ear
 
 def _newest_ms(device: Device) -> int | None:
     """The end of what is stored of a device; by its minutes where its readings are gone."""
-    readings = DeviceReading.objects.filter(device=device).values_list("time", flat=True)
-    minutes = DeviceMinute.objects.filter(device=device).values_list("start", flat=True)
-    reading, minute = readings.order_by("-time").first(), minutes.order_by("-start").first()
+    measured = measured_span(device.pk)
+    reading = None if measured is None else measured[1]
+    minute = DeviceMinute.objects.filter(device=device).order_by("-start").values_list("start", flat=True).first()
     if minute is None or (reading is not None and reading > minute):
         return reading
     return minute + MINUTE_MS
@@ -228,9 +229,9 @@ def _newest_ms(device: Device) -> int | None:
 
 def _earliest_ms(device: Device) -> int | None:
     """The first moment at which something stored of a device ends; by its minutes where its readings are gone."""
-    readings = DeviceReading.objects.filter(device=device).values_list("time", flat=True)
-    minutes = DeviceMinute.objects.filter(device=device).values_list("start", flat=True)
-    reading, minute = readings.order_by("time").first(), minutes.order_by("start").first()
+    measured = measured_span(device.pk)
+    reading = None if measured is None else measured[0]
+    minute = DeviceMinute.objects.filter(device=device).order_by("start").values_list("start", flat=True).first()
     if minute is None or (reading is not None and reading <= minute + MINUTE_MS):
         return reading
     return minute + MINUTE_MS

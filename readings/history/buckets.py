@@ -201,10 +201,9 @@ def _times(factor: Literal[1, -1], wanted: Wanted, part: Rows) -> Rows:
 
 def _from_readings(wanted: Wanted, dirty: DeviceMinutes, now_ms: int) -> Iterator[tuple[int, Points]]:
     """What the readings say about the dirty minutes."""
-    columns = (wanted.source.key, "time", "window_ms", "recovered", f"{wanted.quantity.name}__fixed")
     device_of = wanted.device_of()
-    for rows in unrolled.readings_in(wanted.source, wanted.keys, dirty, columns, now_ms=now_ms):
-        for key, table in by_key(numbers(rows, len(columns))).items():
+    for readings in unrolled.readings_in(wanted.source, wanted.keys, dirty, wanted.quantity, now_ms=now_ms):
+        for key, table in by_key(readings).items():
             minutes = dirty[device_of[key]]
             if key in wanted.bad:
                 minutes = minutes[~wanted.bad[key].hold(minutes)]

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from devices.models import Port
 from devices.port_past import eras_of
 from readings import periods
+from readings.archive_models import ArchiveFile
 from readings.bad_minutes import BadOf
 from readings.history import unrolled
 from readings.history.eras import as_they_were, is_plain
@@ -21,6 +22,7 @@ from readings.history.turns import energy_moments
 from readings.history.unrolled import Unfinished
 from readings.models import PortDay, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS
+from readings.quantities import ACTIVE_POWER
 
 EnergyBucket = Literal["total", "hour", "day", "month"]
 
@@ -30,7 +32,6 @@ _WORTH_DAYS_MS = 48 * HOUR_MS  # so few hours are read as quickly as their days,
 READINGS_AT_MOST = 5_000_000
 _COVERED, _RECOVERED, _POSITIVE, _NEGATIVE = range(4)
 _ROLLUP_COLUMNS = ("port_id", "start", "covered_ms", "recovered_ms", "positive_energy", "negative_energy")
-_READING_COLUMNS = ("port_id", "time", "window_ms", "recovered", Coalesce("active_power__fixed", 0))
 
 
 def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket, *, now_ms: int) -> list[PortEnergy]:
@@ -144,8 +145,8 @@ def _fill(sheet: _Sheet, waiting: Unfinished, now_ms: int) -> None:
         device_id: _Pieces(sheet, device_id, single[device_id], dirty[device_id], waiting.bad)
         for device_id in device_ids
     }
-    for rows in unrolled.readings_in(PORTS, sheet.keys, single, _READING_COLUMNS, now_ms=now_ms):
-        table = integers(rows, len(_READING_COLUMNS))
+    for readings in unrolled.readings_in(PORTS, sheet.keys, single, ACTIVE_POWER, now_ms=now_ms):
+        table = np.nan_to_num(readings).astype(np.int64)  # without a power its window is 0
         for device_pieces in pieces.values():
             device_pieces.measure(table)
     for device_pieces in pieces.values():
@@ -163,7 +164,7 @@ def _rollups(sheet: _Sheet, single: dict[int, IntArray]) -> tuple[IntArray, IntA
     apart = unrolled.rollups_in(PORTS, sheet.keys, single)
     parts = [_marked(part, 0) for part in summed] + [_marked(part, 1) for part in apart] + [_beginnings(ids)]
     rows = integers(fetch(parts), len(_ROLLUP_COLUMNS) + 1)
-    sheet.first_ms = _first_measured(rows[rows[:, -1] == 2, :4].tolist())
+    sheet.first_ms = _first_measured(rows[rows[:, -1] == 2, :5].tolist())
     return rows[rows[:, -1] == 0, :-1], rows[rows[:, -1] == 1, :-1]
 
 
@@ -246,19 +247,25 @@ class _Pieces:
 
 
 def _beginnings(port_ids: Sequence[int]) -> Rows:
-    """Time and window of each port's first reading, and its first minute; -1 where there is none."""
+    """Time and window of each port's first reading, its first minute, and where the files of its device begin; -1 where
+    there is none.
+    """
     readings = PortReading.objects.filter(port_id=OuterRef("pk")).order_by("time")
     minutes = PortMinute.objects.filter(port_id=OuterRef("pk")).order_by("start")
-    firsts = (readings.values("time"), readings.values("window_ms"), minutes.values("start"))
+    files = ArchiveFile.objects.filter(kind=PORTS.archived.name, device_id=OuterRef("device_id")).order_by("start_ms")
+    firsts = (readings.values("time"), readings.values("window_ms"), minutes.values("start"), files.values("begins_ms"))
     columns = [Coalesce(Subquery(first[:1]), -1) for first in firsts]
-    return Port.objects.filter(pk__in=port_ids).order_by().values_list("pk", *columns, Value(0), Value(0), Value(2))
+    return Port.objects.filter(pk__in=port_ids).order_by().values_list("pk", *columns, Value(0), Value(2))
 
 
 def _first_measured(beginnings: Sequence[Sequence[int]]) -> dict[int, int]:
     """By port, when what is known of it begins; ports without any reading are left out."""
     first_ms: dict[int, int] = {}
-    for port_id, time, window_ms, minute in beginnings:
+    for port_id, time, window_ms, minute, in_files in beginnings:
         begun = None if time < 0 else time - window_ms
+        # A file is of all ports of its device: one that came later has its first minute later.
+        if in_files >= 0 and (begun is None or in_files < begun) and minute <= periods.floor_minute(in_files):
+            begun = in_files
         # An older minute tells that the readings of the beginning are gone.
         if minute >= 0 and (begun is None or minute < periods.floor_minute(begun - 1)):
             begun = minute

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from django.core.exceptions import EmptyResultSet
-from django.db import connection, models
+from django.db import models
 
 from devices.models import Device, Port
 from readings.history.thinning import FloatArray, IntArray
@@ -22,11 +21,13 @@ from readings.models import (
     PortReading,
 )
 from readings.periods import HOUR_MS, MINUTE_MS, floor_hour, floor_minute
+from readings.statements import Row, Rows, fetch, numbers
+from readings.store.archive.layout import KINDS, Kind
+
+__all__ = ["Row", "Rows", "fetch", "numbers"]  # of `readings.statements`, for the rest of history
 
 UNMADE: Final = -1  # beside a device whose day rows are not all made in its zone
 
-Row = tuple[Any, ...]
-Rows = models.QuerySet[Any, Any]
 Table = type[models.Model]
 
 
@@ -51,6 +52,11 @@ class Source:
     @property
     def key(self) -> str:
         return f"{self.of}_id"
+
+    @property
+    def archived(self) -> Kind:
+        """Where the readings are once they are in files."""
+        return KINDS["port_readings" if self.of == "port" else "device_readings"]
 
     def rows(self, table: Table, keys: Sequence[int]) -> Rows:
         return table._default_manager.filter(**{f"{self.key}__in": keys})
@@ -79,36 +85,9 @@ PORTS = Source("port", PortReading, PortMinute, PortHour, PortDay)
 DEVICES = Source("device", DeviceReading, DeviceMinute, DeviceHour, DeviceDay)
 
 
-def fetch(parts: Iterable[Rows]) -> list[Row]:
-    """The rows of all these ``values_list`` querysets, read by one statement and so all of one moment.
-
-    Several simple ranges are faster than one condition with OR, for which SQLite reads the whole table of a port.
-    """
-    statements: list[str] = []
-    parameters: list[Any] = []
-    for part in parts:
-        try:
-            statement, values = part.query.sql_with_params()
-        except EmptyResultSet:
-            continue
-        # SQLite takes a LIMIT inside a UNION only so.
-        statements.append(f"SELECT * FROM ({statement}) AS part" if part.query.is_sliced else statement)  # noqa: S608
-        parameters.extend(values)
-    if not statements:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(statements), parameters)
-        return list(cursor.fetchall())
-
-
 def integers(rows: Sequence[Row], columns: int) -> IntArray:
     """A table of integers, none of them NULL."""
     return np.array(rows, dtype=np.int64).reshape(-1, columns)
-
-
-def numbers(rows: Sequence[Row], columns: int) -> FloatArray:
-    """A table of numbers, NaN where a value is NULL. Sums of power times ms stay exact up to 2**53."""
-    return np.array(rows, dtype=np.float64).reshape(-1, columns)
 
 
 def by_key(table: FloatArray) -> dict[int, FloatArray]:

@@ -13,7 +13,7 @@ from devices.querysets import silence_limit
 from readings.bad_minutes import NOTHING_BAD, BadMinutes, BadOf, bad_of
 from readings.history.buckets import NO_TIMES, Bucket, Grid, Rolled, Wanted, rolled
 from readings.history.levels import STEP_MS, Asked, Extent, Resolution, finer_level, level_for
-from readings.history.rows import DEVICES, PORTS, Days, Source, by_key, fetch, numbers, zones_of
+from readings.history.rows import DEVICES, PORTS, Days, Rows, Source, by_key, fetch, numbers, zones_of
 from readings.history.thinning import (
     BoolArray,
     FloatArray,
@@ -30,6 +30,8 @@ from readings.history.unrolled import Unfinished, unfinished
 from readings.models import BadSpan
 from readings.periods import MINUTE_MS, floor_minute
 from readings.quantities import Quantity
+from readings.store.archive.together import LEAST_HOT_MS, DeviceSpan, with_files
+from readings.store.archive.together import merged as merged_with_files
 
 MAX_POINTS = 2000
 DEVICES_AT_ONCE = 40
@@ -208,17 +210,8 @@ class _Question:
                 yield days, {device_id: keys[device_id] for device_id in devices[begin : begin + DEVICES_AT_ONCE]}
 
     def as_they_came(self) -> Series:
-        columns = (self.source.key, "time", "window_ms", "recovered", f"{self.quantity.name}__fixed")
-        rows_of_span = self.source.rows(self.source.reading, self.keys).filter(
-            time__gte=self.start_ms, time__lt=self.end_ms
-        )
-        spans = BadSpan.objects.in_effect(self._ports, floor_minute(self.start_ms - 1), self.end_ms)
-        # In the same statement; told apart by their windows, which no reading has below 0.
-        marked = spans.values_list("port_id", "start_ms", Value(0) - F("until_ms"), Value(0), Value(0))
-        table = numbers(fetch([rows_of_span.values_list(*columns), marked]), len(columns))
-        is_span = table[:, 2] < 0
-        bad = bad_of((table[is_span, :3].astype(np.int64) * (1, 1, -1)).tolist())
-        tables = by_key(table[~is_span] if bad else table)
+        table, bad = self._readings()
+        tables = by_key(table)
         readings = {key: _Readings.of(table, self.turns.get(key), bad.get(key)) for key, table in tables.items()}
         if all(len(of_line) <= self.max_points for of_line in readings.values()):
             return self._series("second", None, {key: of_line.drawn() for key, of_line in readings.items()}, bad)
@@ -226,6 +219,30 @@ class _Question:
         step_ms = -(-step_ms // 1000) * 1000
         drawn = {key: of_line.thinned(first_ms, step_ms) for key, of_line in readings.items()}
         return self._series("second", step_ms, drawn, bad)
+
+    def _readings(self) -> tuple[FloatArray, BadOf]:
+        """Key, time, window, whether it is recovered, and value; and what has to be left out of them."""
+        in_files = None
+        if self.start_ms >= self.now_ms - LEAST_HOT_MS:
+            rows = self._rows([])
+        else:
+            spans = [DeviceSpan(device_id, self.start_ms, self.end_ms) for device_id in {*map(_device_id, self.lines)}]
+            columns = ("window_ms", "recovered", self.quantity.name)
+            rows, in_files = with_files(self.source.archived, spans, columns, self.keys, self._rows)
+        is_span = rows[:, 2] < 0
+        bad = bad_of((rows[is_span, :3].astype(np.int64) * (1, 1, -1)).tolist())
+        rows = rows[~is_span] if bad else rows
+        return rows if in_files is None else merged_with_files(in_files, rows), bad
+
+    def _rows(self, more: list[Rows]) -> FloatArray:
+        """The readings of the span, and in the same statement bad spans, told apart by their windows: no reading has
+        one below 0."""
+        columns = (self.source.key, "time", "window_ms", "recovered", f"{self.quantity.name}__fixed")
+        readings = self.source.rows(self.source.reading, self.keys)
+        inside = readings.filter(time__gte=self.start_ms, time__lt=self.end_ms).values_list(*columns)
+        spans = BadSpan.objects.in_effect(self._ports, floor_minute(self.start_ms - 1), self.end_ms)
+        marked = spans.values_list("port_id", "start_ms", Value(0) - F("until_ms"), Value(0), Value(0))
+        return numbers(fetch([inside, marked, *more]), len(columns))
 
     def _series(self, resolution: Resolution, step_ms: int | None, drawn: dict[int, _Drawn], bad: BadOf) -> Series:
         lines = [self._line(line, drawn.get(line.pk)) for line in self.lines]

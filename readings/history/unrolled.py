@@ -7,13 +7,22 @@ import numpy as np
 import structlog
 from django.conf import settings
 from django.db.models import Value
-from django.db.models.expressions import Combinable
 
 from readings.bad_minutes import BadOf, bad_of
-from readings.history.rows import UNMADE, Row, Rows, Source, fetch, integers, more_than, unmade_days
-from readings.history.thinning import IntArray
+from readings.history.rows import DEVICES, UNMADE, Rows, Source, fetch, integers, more_than, numbers, unmade_days
+from readings.history.thinning import FloatArray, IntArray
 from readings.models import BadSpan, DeviceReading, DirtyBucket
 from readings.periods import MINUTE_MS, floor_minute
+from readings.quantities import Quantity
+from readings.store.archive.together import (
+    LEAST_HOT_MS,
+    DeviceSpan,
+    files_of,
+    first_file_after,
+    merged,
+    next_in_file,
+    with_files,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -91,9 +100,9 @@ def newest(source: Source, keys: DeviceKeys, minutes: DeviceMinutes, at_most: in
     per_minute = MINUTE_MS / (1000 * settings.CT6_PERIOD)
     expected = sum(per_minute * len(minutes[device_id]) * len(keys[device_id]) for device_id in keys)
     if expected <= at_most or not any(
-        more_than(at_most, source.rows(source.reading, keys[device_id]).filter(time__gt=start, time__lte=end))
+        _are_more_than(at_most, source, device_id, keys[device_id], span)
         for device_id in keys
-        for start, end in spans_of(minutes[device_id])
+        for span in spans_of(minutes[device_id])
     ):
         return minutes
     log.warning(
@@ -104,35 +113,69 @@ def newest(source: Source, keys: DeviceKeys, minutes: DeviceMinutes, at_most: in
     return {device_id: held[len(held) - int(share * len(held)) :] for device_id, held in minutes.items()}
 
 
+def _are_more_than(at_most: int, source: Source, device_id: int, keys: Sequence[int], span: Span) -> bool:
+    """Whether rows or files hold more readings of a span than that; a file counts with all ports of its device."""
+    start_ms, end_ms = span
+    files = files_of(source.archived, [DeviceSpan(device_id, start_ms + 1, end_ms + 1)])
+    in_files = sum(file.rows for file in files)
+    return in_files > at_most or more_than(
+        at_most - in_files, source.rows(source.reading, keys).filter(time__gt=start_ms, time__lte=end_ms)
+    )
+
+
+class _Part(NamedTuple):
+    """The readings of a device whose time lies in (start_ms, end_ms]."""
+
+    device_id: int
+    start_ms: int
+    end_ms: int
+
+
 def readings_in(
-    source: Source, keys: DeviceKeys, minutes: DeviceMinutes, columns: Sequence[str | Combinable], *, now_ms: int
-) -> Iterator[list[Row]]:
-    """The readings whose windows reach into these minutes of their device, each once, in portions that fit in memory.
+    source: Source, keys: DeviceKeys, minutes: DeviceMinutes, quantity: Quantity, *, now_ms: int
+) -> Iterator[FloatArray]:
+    """The readings whose windows reach into these minutes of their device, each once, in portions that fit in memory:
+    key, time, window, whether it is recovered, and the quantity in its stored integers (NaN for NULL).
 
     Others come along: what a reading weighs is found by ``overlaps``.
     """
     spans = {device_id: spans_of(held) for device_id, held in minutes.items()}
-    parts = [
-        (source.rows(source.reading, keys[device_id]).filter(time=time), 1)
-        for device_id, time in _readings_after(spans, now_ms)
-    ]
+    parts = [_Part(device_id, time - 1, time) for device_id, time in _readings_after(spans, now_ms)]
     ms_at_once = max(MINUTE_MS, ROWS_AT_ONCE * 1000 // max(1, sum(map(len, keys.values()))))
     for device_id in keys:
         for start, end in spans[device_id]:
-            for piece in range(start, end, ms_at_once):
-                piece_end = min(piece + ms_at_once, end)
-                rows = source.rows(source.reading, keys[device_id]).filter(time__gt=piece, time__lte=piece_end)
-                parts.append((rows, piece_end - piece))
-    portion: list[Rows] = []
+            pieces = range(start, end, ms_at_once)
+            parts += [_Part(device_id, piece, min(piece + ms_at_once, end)) for piece in pieces]
+    portion: list[_Part] = []
     portion_ms = 0
-    for rows, length_ms in parts:
+    for part in parts:
+        length_ms = part.end_ms - part.start_ms
         if portion and (portion_ms + length_ms > ms_at_once or len(portion) == STATEMENTS_AT_ONCE):
-            yield fetch(portion)
+            yield _read(source, keys, portion, quantity, now_ms)
             portion, portion_ms = [], 0
-        portion.append(rows.values_list(*columns))
+        portion.append(part)
         portion_ms += length_ms
     if portion:
-        yield fetch(portion)
+        yield _read(source, keys, portion, quantity, now_ms)
+
+
+def _read(source: Source, keys: DeviceKeys, parts: Sequence[_Part], quantity: Quantity, now_ms: int) -> FloatArray:
+    columns = (source.key, "time", "window_ms", "recovered", f"{quantity.name}__fixed")
+
+    def read(more: list[Rows]) -> FloatArray:
+        found = [
+            source.rows(source.reading, keys[part.device_id]).filter(time__gt=part.start_ms, time__lte=part.end_ms)
+            for part in parts
+        ]
+        return numbers(fetch([*(rows.values_list(*columns) for rows in found), *more]), len(columns))
+
+    old = [part for part in parts if part.start_ms < now_ms - LEAST_HOT_MS]
+    if not old:
+        return read([])
+    wanted = sorted({key for part in old for key in keys[part.device_id]})
+    spans = [DeviceSpan(part.device_id, part.start_ms + 1, part.end_ms + 1) for part in old]
+    rows, in_files = with_files(source.archived, spans, ("window_ms", "recovered", quantity.name), wanted, read)
+    return merged(in_files, rows)
 
 
 def _readings_after(spans: Mapping[int, list[Span]], now_ms: int) -> list[Span]:
@@ -140,22 +183,31 @@ def _readings_after(spans: Mapping[int, list[Span]], now_ms: int) -> list[Span]:
 
     Windows of a device never overlap, so that no later one can reach back into the span.
     """
-    firsts = [
-        DeviceReading.objects.filter(device_id=device_id, time__gt=end)
-        .order_by("time")
-        .values_list("device_id", "time")
-        for device_id, device_spans in spans.items()
-        for _, end in device_spans
-        if end < now_ms
-    ]
+    ends = [(device_id, end) for device_id, of_device in spans.items() for _, end in of_device if end < now_ms]
     found: set[Span] = set()
-    for start in range(0, len(firsts), STATEMENTS_AT_ONCE):
-        found.update(fetch(first[:1] for first in firsts[start : start + STATEMENTS_AT_ONCE]))
+    for first in range(0, len(ends), STATEMENTS_AT_ONCE):
+        found |= _first_after(ends[first : first + STATEMENTS_AT_ONCE], now_ms)
     return sorted(
         (device_id, time)
         for device_id, time in found
         if not any(start < time <= end for start, end in spans[device_id])
     )
+
+
+def _first_after(ends: Sequence[Span], now_ms: int) -> set[Span]:
+    """Device and time of the first reading after each of these moments; of rows and files one each."""
+    parts: list[Rows] = []
+    for device_id, end in ends:
+        later = DeviceReading.objects.filter(device_id=device_id, time__gt=end).order_by("time")
+        parts.append(later.values_list("device_id", "time", Value(0))[:1])
+        if end < now_ms - LEAST_HOT_MS:
+            files = first_file_after(DEVICES.archived, device_id, end)
+            parts.append(files.values_list("device_id", Value(end), "pk"))
+    found = set()
+    for device_id, time, file in fetch(parts):
+        in_file = next_in_file(DEVICES.archived, device_id, file, time) if file else time
+        found |= {(device_id, in_file)} if in_file is not None else set()
+    return found
 
 
 def overlaps(

@@ -42,9 +42,10 @@ class Migration(migrations.Migration):
                 ("rows", models.IntegerField()),
                 ("bytes", models.IntegerField()),
                 ("sha256", models.CharField(max_length=64)),
+                ("begins_ms", models.BigIntegerField(help_text="Where the first window begins.")),
                 (
                     "first_ms",
-                    models.BigIntegerField(help_text="The earliest reading's time, or minute's start, in it."),
+                    models.BigIntegerField(help_text="The earliest reading's time in it."),
                 ),
                 ("last_ms", models.BigIntegerField()),
                 ("written_at", models.DateTimeField()),

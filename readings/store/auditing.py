@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Max, Min
 
 from devices.models import Device, Port
-from readings.models import DeviceReading, DirtyBucket, Rollup
+from readings.models import DirtyBucket, Rollup
 from readings.periods import HOUR_MS, day_start, floor_hour, next_day_start
 from readings.store import day_zones
+from readings.store.archive.together import measured_span
 from readings.store.hours_and_days import pieces_of_day
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, RollupRow, scaled_sum
 from readings.store.minutes import minute_rows
-from readings.store.recompute import bad_minutes, readings_touching
+from readings.store.recompute import SomeLines, bad_minutes, readings_touching
 from readings.store.rollups import late_ms
 
 Rows = dict[tuple[int, int], RollupRow]
@@ -66,11 +66,11 @@ def audit(
 
 def _hours(device: Device, start_ms: int, end_ms: int) -> range:
     """The hours of a span that lie wholly behind its first stored reading: what older rollups came from is gone."""
-    times = DeviceReading.objects.filter(device=device).aggregate(first=Min("time"), last=Max("time"))
-    if times["first"] is None:
+    measured = measured_span(device.pk)
+    if measured is None:
         return range(0)
-    first = max(floor_hour(start_ms + HOUR_MS - 1), floor_hour(times["first"]) + HOUR_MS)
-    return range(first, floor_hour(min(end_ms, times["last"])) + HOUR_MS, HOUR_MS)
+    first = max(floor_hour(start_ms + HOUR_MS - 1), floor_hour(measured[0]) + HOUR_MS)
+    return range(first, floor_hour(min(end_ms, measured[1])) + HOUR_MS, HOUR_MS)
 
 
 def _drawn(hours: dict[Device, range], sample: int | None, chance: random.Random) -> Iterator[tuple[Device, int]]:
@@ -98,7 +98,7 @@ def _look(device: Device, hour_ms: int) -> list[Mismatch] | None:
     for lines, ids in _lines(device):
         minutes = _stored(lines, lines.minutes, ids, hour_ms, hour_ms + HOUR_MS)
         hour = hour_ms, hour_ms + HOUR_MS
-        readings = readings_touching(lines, ids, *hour, late_ms())
+        readings = readings_touching(SomeLines(lines, ids, [device.pk]), *hour, late_ms())
         computed = {_key(row): row for row in minute_rows(lines, readings, *hour, bad_minutes(lines, ids, *hour))}
         found += _differences(device, lines.minutes, minutes, computed)
         hours = _stored(lines, lines.hours, ids, hour_ms, hour_ms + 1)

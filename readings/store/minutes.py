@@ -32,13 +32,13 @@ class _Shares:
 
 
 def minute_rows(
-    lines: Lines, readings: Sequence[ReadingRow], start_ms: int, end_ms: int, bad: BadOf = NOTHING_BAD
+    lines: Lines, readings: Sequence[ReadingRow] | _Floats, start_ms: int, end_ms: int, bad: BadOf = NOTHING_BAD
 ) -> list[RollupRow]:
     """The rollups of all whole minutes in [start_ms, end_ms) that a reading touches, but for the bad ones of its line.
 
     ``readings`` are all whose window touches that span, in any order; those that touch nothing of it do no harm.
     """
-    if not readings:
+    if not len(readings):
         return []
     shares = _shares(np.array(readings, dtype=np.float64), start_ms, end_ms, bad)
     if not len(shares.line):

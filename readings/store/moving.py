@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db import models, transaction
 from django.db.models import F, Max, Min
+from django.utils import timezone
 
 from devices.models import Device, Port
+from readings.archive_models import ArchiveFile
 from readings.models import DeviceReading, DirtyBucket
 from readings.periods import HOUR_MS, MINUTE_MS, day_start, floor_hour, floor_minute
 from readings.store import day_zones
@@ -18,6 +21,8 @@ from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines
 # Some tenths of a second of SQLite's one write lock at most.
 ANSWERS_PER_STEP: Final = 1_000
 MINUTES_PER_STEP: Final = 720
+_FAR_MS: Final = 1 << 62
+_HELD: Final = timedelta(days=1)  # no archiver takes it away again before it is moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,10 @@ def move_some(move: Move) -> int:
 
     Readings and minutes are moved, hours are computed anew, and days are marked to be. As when a reading is stored, all
     minutes that its window touches wait for their rollup then: a minute computed before its next reading had come
-    would lack that one's share. Minutes whose readings are gone keep their rows.
+    would lack that one's share. Minutes whose readings are gone keep their rows. What is in files of the archive comes
+    back into rows first. Raises as ``restoring.restore``.
     """
+    _bring_back(move)
     span = _next_span(move)
     if span is None:
         return 0
@@ -76,6 +83,13 @@ def move_some(move: Move) -> int:
                 write_hours(lines, sorted(pairs.values()), floor_hour(start_ms), floor_hour(end_ms + HOUR_MS - 1))
         day_zones.mark_stale_from(move.target, move.zone, day_start(start_ms, move.zone))
     return max(1, moved)
+
+
+def _bring_back(move: Move) -> None:
+    if ArchiveFile.objects.filter(device=move.source, last_ms__gt=move.at_ms).exists():
+        from readings.store.archive.restoring import restore  # noqa: PLC0415 - see `archive.together`
+
+        restore(move.source, move.at_ms, _FAR_MS, hold_until=timezone.now() + _HELD)
 
 
 def _next_span(move: Move) -> tuple[int, int] | None:

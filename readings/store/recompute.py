@@ -2,21 +2,42 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
 
 from devices.models import Device, Port
 from readings.bad_minutes import NOTHING_BAD, BadOf, bad_of
-from readings.models import BadSpan, DayZone, DeviceReading, DirtyBucket, Reading
+from readings.models import BadSpan, DayZone, DeviceReading, DirtyBucket
 from readings.periods import HOUR_MS, day_start, floor_hour, floor_minute, next_day_start
+from readings.statements import Rows, fetch, numbers
 from readings.store import day_zones
+from readings.store.archive.layout import kind_of
+from readings.store.archive.together import (
+    DeviceSpan,
+    FloatArray,
+    first_file_after,
+    measured_span,
+    merged,
+    next_in_file,
+    with_files,
+)
 from readings.store.hours_and_days import forget, write_days, write_hours
-from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, ReadingRow
+from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines
 from readings.store.minutes import minute_rows
 
 LINES_PER_STATEMENT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SomeLines:
+    """Some lines of one kind, and the devices that they are of."""
+
+    lines: Lines
+    ids: Sequence[int]
+    devices: Sequence[int]
 
 
 def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> bool:
@@ -41,7 +62,7 @@ def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int) 
         day_zones.note_written(locked[-1][1])
         for lines, zones in locked:
             for ids in _batches(sorted(zones)):
-                _write_minutes(lines, ids, start_ms, end_ms, late_ms)
+                _write_minutes(SomeLines(lines, ids, devices), start_ms, end_ms, late_ms)
                 write_hours(lines, ids, floor_hour(start_ms), floor_hour(end_ms + HOUR_MS - 1))
                 for zone, same_days in _by_zone(ids, zones):
                     write_days(lines, same_days, start_ms, end_ms, zone)
@@ -114,8 +135,9 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[first : first + LINES_PER_STATEMENT]
 
 
-def _write_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> None:
-    readings = readings_touching(lines, ids, start_ms, end_ms, late_ms)
+def _write_minutes(some: SomeLines, start_ms: int, end_ms: int, late_ms: int) -> None:
+    lines, ids = some.lines, some.ids
+    readings = readings_touching(some, start_ms, end_ms, late_ms)
     rows = minute_rows(lines, readings, start_ms, end_ms, bad_minutes(lines, ids, start_ms, end_ms))
     forget(lines, lines.minutes, ids, start_ms, end_ms)
     columns = lines.rollup_columns
@@ -134,31 +156,58 @@ def bad_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) ->
 
 def computable_since(device: int) -> int | None:
     """The first minute that stored readings touch: those before cannot be computed again. None without readings."""
-    times = DeviceReading.objects.filter(device=device).order_by("time").values_list("time", "window_ms")
-    first = times.first()
-    return None if first is None else floor_minute(first[0] - max(1, first[1]))
+    measured = measured_span(device)
+    if measured is None:
+        return None
+    rows = DeviceReading.objects.filter(device=device, time=measured[0]).values_list("window_ms", flat=True)
+    return floor_minute(measured[0] - max(1, rows.first() or 0))
 
 
-def readings_touching(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> list[ReadingRow]:
-    """The readings whose time or window touches [start_ms, end_ms).
+def readings_touching(some: SomeLines, start_ms: int, end_ms: int, late_ms: int) -> FloatArray:
+    """The readings of some lines whose time or window touches [start_ms, end_ms), in the order of
+    ``reading_columns``; from rows and files.
 
     Windows of a line never overlap, so at most one reading of each line reaches back over the end. Nearly always it
     comes within ``late_ms``; for the lines where none does, the next reading is looked up.
     """
-    reaches_back = Q(time__lt=end_ms + F("window_ms"))
+    lines, ids = some.lines, some.ids
+    spans = [DeviceSpan(device, start_ms + 1, end_ms + late_ms + 1) for device in some.devices]
+    near = lines.readings._default_manager.filter(
+        **{f"{lines.key}__in": ids}, time__gt=start_ms, time__lte=end_ms + late_ms
+    )
+    kind, columns = kind_of(lines), lines.reading_columns[2:]
+    rows, in_files = with_files(kind, spans, columns, ids, lambda more: _rows(lines, [near], more))
+    found = merged(in_files, rows)
+    after = found[:, 1] > end_ms
+    silent = sorted(set(ids).difference(found[after, 0].astype(np.int64).tolist()))
+    reaches_back = found[:, 1] - found[:, 2] < end_ms
+    found = found[~after | reaches_back]
+    if not silent:
+        return found
+    in_rows = _later(lines, silent, end_ms + late_ms)
+    for in_files in _later_in_files(lines, silent, some.devices, end_ms + late_ms):
+        in_rows = merged(in_files, in_rows)
+    return np.concatenate([found, in_rows])
+
+
+def _later(lines: Lines, ids: Iterable[int], after_ms: int) -> FloatArray:
+    """The first row of each line after a moment."""
     readings = lines.readings._default_manager
-    near = readings.filter(**{f"{lines.key}__in": ids}, time__gt=start_ms, time__lte=end_ms + late_ms)
-    found = _rows(lines, near.filter(Q(time__lte=end_ms) | reaches_back))
-    after = near.filter(time__gt=end_ms).order_by().values_list(lines.key, flat=True).distinct()
-    for line in set(ids).difference(after):
-        later = readings.filter(**{lines.key: line}, time__gt=end_ms)
-        found += _rows(lines, later.order_by("time")[:1])
-    return found
+    return _rows(lines, [readings.filter(**{lines.key: line}, time__gt=after_ms).order_by("time")[:1] for line in ids])
 
 
-def _rows(lines: Lines, readings: QuerySet[Reading]) -> list[ReadingRow]:
+def _later_in_files(lines: Lines, ids: Sequence[int], devices: Iterable[int], after_ms: int) -> Iterator[FloatArray]:
+    """The first readings after a moment, device by device, that are in files."""
+    kind = kind_of(lines)
+    files = (first_file_after(kind, device, after_ms).values_list("device_id", "pk") for device in devices)
+    for device, file in fetch(files):
+        time = next_in_file(kind, device, file, after_ms)
+        if time is not None:
+            spans, columns = [DeviceSpan(device, time, time + 1)], lines.reading_columns[2:]
+            yield with_files(kind, spans, columns, ids, lambda more: _rows(lines, [], more))[1]
+
+
+def _rows(lines: Lines, readings: Iterable[Rows], more: Sequence[Rows] = ()) -> FloatArray:
     """The stored integers, past Django's conversion of every value, which takes three times as long as the rest."""
-    statement, parameters = readings.values_list(*lines.reading_columns).query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall())
+    parts = [part.values_list(*lines.reading_columns) for part in readings]
+    return numbers(fetch([*parts, *more]), len(lines.reading_columns))

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from devices.models import Device, Port
 from devices.querysets import silence_limit
 from readings.models import DeviceMinute, DeviceReading, DirtyBucket
 from readings.periods import MINUTE_MS, floor_minute
 from readings.store import day_zones
+from readings.store.archive.together import measured_span
 from readings.store.recompute import recompute, recompute_stale_days
 
 Pause = Callable[[float], None]
@@ -125,12 +126,12 @@ def rebuild_stale_days(*, limit_steps: int = STEPS_PER_TURN, pause: Pause = time
 
 def _mark(device: Device, start_ms: int, end_ms: int, pause: Pause) -> None:
     """Mark all minutes dirty that have readings, or rows that may have none any more."""
-    times = DeviceReading.objects.filter(device=device).aggregate(first=Min("time"), last=Max("time"))
-    if times["first"] is None:
+    measured = measured_span(device.pk)
+    if measured is None:
         return
     last_row = DeviceMinute.objects.filter(device=device).aggregate(last=Max("start"))["last"] or 0
-    first_minute = max(start_ms, floor_minute(times["first"] - 1))
-    end_ms = min(end_ms, max(times["last"], last_row + 1))
+    first_minute = max(start_ms, floor_minute(measured[0] - 1))
+    end_ms = min(end_ms, max(measured[1], last_row + 1))
     minutes = range(first_minute, end_ms, MINUTE_MS)
     for first in range(0, len(minutes), MARKS_PER_STEP):
         some = minutes[first : first + MARKS_PER_STEP]

@@ -6,7 +6,6 @@ tremble by a thousandth. The same seed makes the same.
 
 import statistics
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ from devices.models import Device
 from readings.models import DirtyBucket
 from readings.periods import HOUR_MS, SECOND_MS
 from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES, Quantity
-from readings.store.archive import archiving, files, reading
+from readings.store.archive import archiving, files, together
 from readings.store.archive.layout import DAY_MS, KINDS, READINGS, Kind, floor_day
+from readings.store.archive.reading import read_files
 from readings.store.archive.rows import insert_rows, lines_of
 from tests.bench.figures import Figure, figure, median_s
 
@@ -105,6 +105,7 @@ def _bytes_of_day(device: Device, day_ms: int) -> int:
 
 def _day_read(engine: str, device: Device, now_ms: int) -> Figure:
     """One quantity of six ports in all the hours that were archived, each in a file of its own."""
-    wanted = reading.Wanted(now_ms - 2 * DAY_MS, now_ms + DAY_MS, ["active_power", "window_ms"])
-    seconds = median_s(partial(reading.archived, KINDS["port_readings"], [device.pk], wanted))
+    wanted = together.Wanted(now_ms - 2 * DAY_MS, now_ms + DAY_MS, ["active_power", "window_ms"])
+    span, kind = together.DeviceSpan(device.pk, wanted.start_ms, wanted.end_ms), KINDS["port_readings"]
+    seconds = median_s(lambda: read_files(kind, together.files_of(kind, [span]), wanted))
     return figure(f"archive_read_{_HOURS - 1}_hour_files_ms_{engine}", 1000 * seconds, "ms")

@@ -13,6 +13,9 @@ from rest_framework.test import APIClient
 from ct6site.api import urlpatterns
 from ct6site.models import ApiToken
 from devices.models import AuditEntry, Calibration, ConfigChange, Device, DeviceGrant, FactoryConfig, Job, Rollout
+from readings.bad_spans import mark
+from readings.models import BadSpan
+from readings.periods import MINUTE_MS, parse_time
 from tests.devices.api_calls import ALL, at
 from tests.devices.firmware.applications import release_of
 from tests.factories import make_device
@@ -20,6 +23,7 @@ from tests.people import make_user, with_token
 
 pytestmark = pytest.mark.django_db
 
+NOON_MS = parse_time("2026-05-04T12:00:00Z")
 METHODS = ("get", "post", "put", "patch", "delete")
 # No rows of a unit: what they are is seen with a right of their own, or by whoever made them.
 OF_NO_UNIT = ("tokens/", "firmware/", "discovery/")
@@ -67,6 +71,7 @@ def others() -> dict[str, int]:
         "rollouts": rollout.pk,
         "calibrations": calibration.pk,
         "factory-configs": FactoryConfig.objects.create(device=device, content=content, sha256="").pk,
+        "span": mark(device.ports.all()[0], NOON_MS, NOON_MS + MINUTE_MS, reason="clamp off", who=None).pk,
         "change": ConfigChange.objects.create(device=device, key="CT1_NAME", state="confirmed").pk,
     }
 
@@ -92,19 +97,19 @@ def sam(ours: Device) -> APIClient:
 
 def traces() -> tuple[int, ...]:
     """How many rows there are of all that an act leaves."""
-    models = (Job, ConfigChange, Rollout, AuditEntry, Calibration, FactoryConfig)
+    models = (Job, ConfigChange, Rollout, AuditEntry, BadSpan, Calibration, FactoryConfig)
     return tuple(model._default_manager.count() for model in models)
 
 
 def asked(client: APIClient, path: str, method: str, others: dict[str, int]) -> Any:
     filled = path.replace("<int:pk>", str(others[path.split("/", maxsplit=1)[0]]))
-    filled = filled.replace("<int:device_id>", str(others["devices"]))
+    filled = filled.replace("<int:device_id>", str(others["devices"])).replace("<int:span_id>", str(others["span"]))
     assert "<" not in filled
     return getattr(client, method)(f"/api/v1/{filled}", format="json")
 
 
 def test_the_walk_meets_every_kind_of_row(others: dict[str, int]) -> None:
-    assert {path.split("/")[0] for path, _method in calls()} == others.keys() - {"change"}
+    assert {path.split("/")[0] for path, _method in calls()} == others.keys() - {"change", "span"}
     assert len(calls()) > 30
 
 

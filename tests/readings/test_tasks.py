@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 def test_the_schedules_tasks_exist() -> None:
     scheduled = {str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     ours = {name for name in scheduled if name.startswith("readings.")}
-    assert ours == {tasks.roll_up.name, tasks.note_heartbeat.name, tasks.audit_rollups.name}
+    archive = {tasks.archive.name, tasks.sweep_archive.name}
+    assert ours == {tasks.roll_up.name, tasks.note_heartbeat.name, tasks.audit_rollups.name, *archive}
     assert ours <= set(current_app.tasks)
 
 

@@ -1,4 +1,4 @@
-"""What is due goes into files: hours of readings, days of minutes, and finished days into one file each."""
+"""What is due goes into files: hours of readings, and finished days into one file each."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +13,11 @@ from django.db.models import F
 from readings.archive_models import ArchiveFile, ArchiveHold
 from readings.periods import HOUR_MS
 from readings.store.archive.errors import FileDamaged, FileMissing
-from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor_day
+from readings.store.archive.layout import DAY_MS, READINGS, Kind, floor_day
 from readings.store.archive.moving import move
 from readings.store.archive.place import Step, no_step
 from readings.store.archive.rows import Piece, first_moments, newest_moment, next_moment
+from readings.store.archive.together import LEAST_HOT_MS
 
 log = structlog.get_logger(__name__)
 
@@ -50,17 +51,16 @@ class Turn:
 def archive_due(
     now_ms: int, *, device_ids: Devices = None, until_ms: int | None = None, turn: Turn | None = None
 ) -> Archived:
-    """Move hours that ended CT6_HOT_HOURS ago, and days of minutes that ended CT6_MINUTE_DAYS ago, into files.
+    """Move the readings of hours that ended CT6_HOT_HOURS ago into files.
 
-    ``until_ms`` says instead that readings and minutes from before it go. Left where they are: the hour of a line's
-    newest reading, which the collector goes on from, what waits for its roll-up, and what was restored to stay.
+    ``until_ms`` says instead that readings from before it go, an hour old at least. Left where they are:
+    the hour of a line's newest reading, which the collector goes on from, what waits for its roll-up, and what was
+    restored to stay.
     Raises ArchiveOff, ArchiveUnreachable; a file that is missing or damaged is logged and left out.
     """
     hot_ms = settings.CT6_HOT_HOURS * HOUR_MS if until_ms is None else 0
-    minutes_ms = settings.CT6_MINUTE_DAYS * DAY_MS if until_ms is None else 0
-    until_ms = now_ms if until_ms is None else until_ms
-    befores = dict.fromkeys(READINGS, until_ms - hot_ms) | dict.fromkeys(MINUTES, until_ms - minutes_ms)
-    due = (piece for kind, before in befores.items() for piece in _due(kind, before, now_ms, device_ids))
+    until_ms = now_ms if until_ms is None else min(until_ms, now_ms - LEAST_HOT_MS)
+    due = (piece for kind in READINGS for piece in _due(kind, until_ms - hot_ms, now_ms, device_ids))
     return _move_all(due, turn)
 
 

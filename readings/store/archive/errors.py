@@ -21,6 +21,15 @@ class ArchiveUnreachable(ArchiveError):
         super().__init__(f"The archive at {root} cannot be reached: {reason}.")
 
 
+class ArchiveBusy(ArchiveError):
+    """Files were replaced by others each time that they were looked at."""
+
+    retryable = True
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"The archive's files of {kind} are being rewritten right now. Try again.")
+
+
 class FileMissing(ArchiveError):
     """A file that the database names is not there."""
 

@@ -141,7 +141,7 @@ def _writing(kind: Kind) -> dict[str, Any]:
     return {
         "compression": "zstd",
         "compression_level": _ZSTD_LEVEL,
-        "use_dictionary": ["window_ms"] if kind.is_readings else False,
+        "use_dictionary": ["window_ms"],
         "column_encoding": deltas,
         "write_statistics": True,
         "write_page_checksum": True,

@@ -1,9 +1,9 @@
 """Which files there are: their kinds, columns and paths. No database and no disk.
 
     {kind}/device={id}/day={YYYY-MM-DD}/{HH}-{sha8}.parquet       an hour of readings
-    {kind}/device={id}/day={YYYY-MM-DD}/day-{sha8}.parquet        a UTC day of readings or minutes
+    {kind}/device={id}/day={YYYY-MM-DD}/day-{sha8}.parquet        a UTC day of readings
 
-A reading belongs to the hour that holds its time, a minute to the day that holds its start. The name holds the
+A reading belongs to the hour that holds its time. The name holds the
 beginning of the hash of what is in the file, so a path never changes its content.
 """
 
@@ -19,7 +19,7 @@ from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines
 DAY_MS: Final = 24 * HOUR_MS
 _SUFFIX: Final = ".parquet"
 
-KindName = Literal["port_readings", "device_readings", "port_minutes", "device_minutes"]
+KindName = Literal["port_readings", "device_readings"]
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,6 @@ class Kind:
         """What is in a file. The device is in its path, which Parquet's readers show as a column."""
         return (*(PORT_COLUMNS if self.of_ports else ()), *self.columns)
 
-    @property
-    def is_readings(self) -> bool:
-        return self.moment == "time"
-
 
 PORT_COLUMNS: Final = (Column("port", "int16"), Column("port_id", "int32"))
 
@@ -81,34 +77,19 @@ def _reading_columns(lines: Lines) -> tuple[Column, ...]:
     )
 
 
-def _rollup_columns(lines: Lines) -> tuple[Column, ...]:
-    """In the order of ``Lines.rollup_columns``."""
-    return (
-        Column("start", "time"),
-        *(_additive(name) for name in lines.additive),
-        *(Column(name, "int64", True, quantity) for name, quantity in zip(lines.sums, lines.weighted, strict=True)),
-        *(Column(f"{quantity.name}_min", "int32", True, quantity) for quantity in lines.quantities),
-        *(Column(f"{quantity.name}_max", "int32", True, quantity) for quantity in lines.quantities),
-    )
-
-
-def _additive(name: str) -> Column:
-    if name.endswith("_energy"):
-        return Column(name, "int64", unit="0.1 mJ")
-    return Column(name, "int32", unit="ms" if name.endswith("_ms") else "")
-
-
 KINDS: Final[dict[KindName, Kind]] = {
     kind.name: kind
     for kind in (
         Kind("port_readings", PORT_LINES, PORT_LINES.readings, "time", HOUR_MS, _reading_columns(PORT_LINES)),
         Kind("device_readings", DEVICE_LINES, DEVICE_LINES.readings, "time", HOUR_MS, _reading_columns(DEVICE_LINES)),
-        Kind("port_minutes", PORT_LINES, PORT_LINES.minutes, "start", DAY_MS, _rollup_columns(PORT_LINES)),
-        Kind("device_minutes", DEVICE_LINES, DEVICE_LINES.minutes, "start", DAY_MS, _rollup_columns(DEVICE_LINES)),
     )
 }
 READINGS: Final = (KINDS["port_readings"], KINDS["device_readings"])
-MINUTES: Final = (KINDS["port_minutes"], KINDS["device_minutes"])
+
+
+def kind_of(lines: Lines) -> Kind:
+    """That of these lines' readings."""
+    return KINDS["port_readings" if lines is PORT_LINES else "device_readings"]
 
 
 def unit_of(column: Column) -> tuple[str, int]:

@@ -106,7 +106,7 @@ def _commit(piece: Piece, old: Sequence[ArchiveFile], new: ArchiveFile, rows: fi
 
 def _first_touched(kind: Kind, rows: files.Table, start_ms: int) -> int:
     """Where the windows of these rows begin; a row without one counts in the minute before its time."""
-    if not kind.is_readings or not len(rows):
+    if not len(rows):
         return start_ms
     windows = files.integers(rows, "window_ms").clip(min=1)
     return min(start_ms, int((files.integers(rows, kind.moment) - windows).min()))
@@ -120,6 +120,7 @@ def _span(piece: Piece, old: Sequence[ArchiveFile]) -> tuple[int, int]:
 def _described(piece: Piece, old: Sequence[ArchiveFile], table: files.Table, content: bytes) -> ArchiveFile:
     start_ms, end_ms = _span(piece, old)
     moments = files.integers(table, piece.kind.moment)
+    windows = files.integers(table, "window_ms")
     sha256 = hashlib.sha256(content).hexdigest()
     return ArchiveFile(
         device_id=piece.device_id,
@@ -130,6 +131,7 @@ def _described(piece: Piece, old: Sequence[ArchiveFile], table: files.Table, con
         rows=len(table),
         bytes=len(content),
         sha256=sha256,
+        begins_ms=int((moments - windows).min()),
         first_ms=int(moments.min()),
         last_ms=int(moments.max()),
         written_at=timezone.now(),

@@ -4,114 +4,34 @@ A table has a row per reading or minute: line, moment (epoch ms), then the wante
 in order of line and moment. Stored integers are exact in it up to 2**53.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from django.db.models import Max, Min
-from numpy.typing import NDArray
 
 from readings.archive_models import ArchiveFile
 from readings.store.archive.errors import FileDamaged, FileMissing
-from readings.store.archive.layout import DAY_MS, Kind
+from readings.store.archive.layout import Kind
 from readings.store.archive.place import Place, archive, place_at
+from readings.store.archive.together import FloatArray, Wanted, in_order
 
-FloatArray = NDArray[np.float64]
-Rows = TypeVar("Rows")
-
-_READS = 5
 _FILES_REMEMBERED = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Columns of what has start_ms <= moment < end_ms, of some ports (None: of all lines)."""
-
-    start_ms: int
-    end_ms: int
-    columns: Sequence[str]
-    line_ids: Collection[int] | None = None
-
-
-def files_between(kind: Kind, device_ids: Collection[int], start_ms: int, end_ms: int) -> list[ArchiveFile]:
-    """The files that may hold something of [start_ms, end_ms), by their start. No file is longer than a day."""
-    found = ArchiveFile.objects.filter(kind=kind.name, device__in=device_ids)
-    found = found.filter(start_ms__gt=start_ms - DAY_MS, start_ms__lt=end_ms, end_ms__gt=start_ms)
-    return list(found.order_by("start_ms"))
-
-
-def first_archived_ms(kind: Kind, device_ids: Collection[int]) -> int | None:
-    """The earliest moment that a file holds."""
-    found = ArchiveFile.objects.filter(kind=kind.name, device__in=device_ids)
-    first: int | None = found.aggregate(first=Min("first_ms"))["first"]
-    return first
-
-
-def newest_archived_ms(kind: Kind, device_ids: Collection[int]) -> int | None:
-    """The latest moment that a file holds."""
-    found = ArchiveFile.objects.filter(kind=kind.name, device__in=device_ids)
-    last: int | None = found.aggregate(last=Max("last_ms"))["last"]
-    return last
-
-
-def rows_and_files(
-    kind: Kind, device_ids: Collection[int], start_ms: int, end_ms: int, read_rows: Callable[[], Rows]
-) -> tuple[Rows, list[ArchiveFile]]:
-    """Rows, and the files that go with them: together they miss nothing, though an archiver moves rows meanwhile.
-
-    What is in both is the same (``merged``). One statement that reads both needs no such care.
-    """
-    before = files_between(kind, device_ids, start_ms, end_ms)
-    for _ in range(_READS):
-        rows = read_rows()
-        files = files_between(kind, device_ids, start_ms, end_ms)
-        if [file.pk for file in files] == [file.pk for file in before]:
-            break
-        before = files
-    return rows, before
 
 
 def read_files(kind: Kind, files: Sequence[ArchiveFile], wanted: Wanted) -> FloatArray:
     """What these files hold of what is wanted.
 
-    Raises FileMissing (also where the file was replaced since it was found: look again, as ``archived`` does),
-    FileDamaged, ArchiveOff, ArchiveUnreachable.
+    Raises FileMissing (also where the file was replaced since it was found: look again, as ``together.with_files``
+    does), FileDamaged, ArchiveOff, ArchiveUnreachable.
     """
     if not files:
         return np.empty((0, 2 + len(wanted.columns)))
     place = archive()
     parts = [_read_file(place, kind, file, wanted) for file in files]
-    return _in_order(np.concatenate(parts)) if len(parts) > 1 else parts[0]
-
-
-def archived(kind: Kind, device_ids: Collection[int], wanted: Wanted) -> FloatArray:
-    """All that files hold of what is wanted of some devices. Raises as ``read_files``."""
-    for _ in range(_READS - 1):
-        files = files_between(kind, device_ids, wanted.start_ms, wanted.end_ms)
-        try:
-            return read_files(kind, files, wanted)
-        except FileMissing as missing:
-            if ArchiveFile.objects.filter(path=missing.path).exists():
-                raise
-    return read_files(kind, files_between(kind, device_ids, wanted.start_ms, wanted.end_ms), wanted)
-
-
-def merged(in_files: FloatArray, in_rows: FloatArray) -> FloatArray:
-    """Both in order of line and moment; what is in both once."""
-    if not len(in_files):
-        return _in_order(in_rows)
-    table = _in_order(np.concatenate([in_files, in_rows]))
-    is_new = np.ones(len(table), dtype=bool)
-    is_new[1:] = (np.diff(table[:, :2], axis=0) != 0).any(axis=1)
-    return table[is_new]
-
-
-def _in_order(table: FloatArray) -> FloatArray:
-    return table[np.lexsort((table[:, 1], table[:, 0]))]
+    return in_order(np.concatenate(parts)) if len(parts) > 1 else parts[0]
 
 
 def _read_file(place: Place, kind: Kind, file: ArchiveFile, wanted: Wanted) -> FloatArray:

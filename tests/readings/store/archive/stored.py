@@ -1,5 +1,6 @@
 """What a test stores, and all that rows and files hold together."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from devices.models import Device
 from readings.archive_models import ArchiveFile
 from readings.models import DirtyBucket
 from readings.periods import HOUR_MS, SECOND_MS, parse_time
-from readings.store.archive import archiving, files
+from readings.store.archive import archiving, files, together
 from readings.store.archive.layout import KINDS, Kind, KindName
 from readings.store.archive.moving import read_whole
+from readings.store.archive.reading import read_files
 from tests.readings import bulk
 
 T0 = parse_time("2026-05-04T10:00:00Z")
@@ -86,3 +88,10 @@ def on_disk(root: Path) -> set[str]:
 
 def named() -> set[str]:
     return set(ArchiveFile.objects.values_list("path", flat=True))
+
+
+def archived(kind: Kind, device_ids: Sequence[int], wanted: together.Wanted) -> together.FloatArray:
+    """All that files hold of what is wanted of some devices."""
+    spans = [together.DeviceSpan(device_id, wanted.start_ms, wanted.end_ms) for device_id in device_ids]
+    found = together.files_of(kind, spans)
+    return together.in_order(read_files(kind, found, wanted))

@@ -9,11 +9,11 @@ from pytest_django import Settings
 
 from devices.models import Device
 from readings.archive_models import ArchiveFile, ArchiveHold
-from readings.models import DeviceMinute, DeviceReading, DirtyBucket, PortMinute, PortReading
+from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS, to_datetime
 from readings.store.archive import archiving, moving
 from readings.store.archive.errors import ArchiveOff
-from readings.store.archive.layout import DAY_MS, KINDS
+from readings.store.archive.layout import DAY_MS
 from readings.store.archive.rows import Piece, read_rows
 from tests.factories import make_device
 from tests.readings import bulk
@@ -207,36 +207,6 @@ class TestCompacting:
         files = named()
         assert compact(NOW + DAY_MS).pieces == 0
         assert named() == files
-
-
-class TestMinutes:
-    @pytest.fixture(autouse=True)
-    def minutes(self, device: Device) -> None:
-        """Two days of minutes, two of them an hour."""
-        for start in range(T0 - 10 * HOUR_MS, T0 + 38 * HOUR_MS, 30 * MINUTE_MS):
-            common = {"start": start, "samples": 60, "covered_ms": 60_000, "recovered_ms": 0}
-            DeviceMinute.objects.create(device=device, voltage_sum=-(2**60) + start, voltage_min=229.9, **common)
-            for port in device.ports.all():
-                PortMinute.objects.create(
-                    port=port, positive_energy=start * 7, negative_energy=0, active_power_min=-1.5,
-                    power_factor_sum=None, **common,
-                )  # fmt: skip
-
-    def test_whole_old_days_go_into_files_and_nothing_changes(self, device: Device) -> None:
-        before = everything()
-        archive(T0 + 14 * HOUR_MS + 92 * DAY_MS)
-        assert everything() == before
-        assert spans(KINDS["port_minutes"]) == spans(KINDS["device_minutes"]) == [(-10, 14)]
-        assert len(in_rows("port_minutes")) == 2 * 48
-
-    def test_younger_days_stay(self) -> None:
-        archive(T0 + 14 * HOUR_MS + 92 * DAY_MS - 1)
-        assert not ArchiveFile.objects.exists()
-
-    def test_a_day_with_a_minute_that_is_still_to_be_rolled_up_stays(self, device: Device) -> None:
-        DirtyBucket.objects.create(device=device, minute=T0)
-        archive(T0 + 14 * HOUR_MS + 92 * DAY_MS)
-        assert not ArchiveFile.objects.exists()
 
 
 def test_what_somebody_restored_to_stay_is_left_until_then(device: Device) -> None:

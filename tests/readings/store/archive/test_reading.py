@@ -1,19 +1,22 @@
 """Files as tables of numbers, for those who read."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from devices.models import Device
 from readings.archive_models import ArchiveFile
 from readings.models import PortReading
 from readings.periods import HOUR_MS
-from readings.store.archive import reading
+from readings.statements import Rows, fetch, numbers
+from readings.store.archive import reading, together
 from readings.store.archive.errors import FileDamaged, FileMissing
 from readings.store.archive.layout import DAY_MS
-from readings.store.archive.reading import Wanted
 from readings.store.archive.restoring import restore
+from readings.store.archive.together import DeviceSpan, Wanted
 from tests.factories import make_device
 from tests.readings.store.archive.stored import (
     DEVICE_READINGS,
@@ -21,6 +24,7 @@ from tests.readings.store.archive.stored import (
     PORT_READINGS,
     T0,
     archive,
+    archived,
     compact,
     in_rows,
     measure,
@@ -34,7 +38,7 @@ def expected(rows: list[tuple[int | None, ...]], *columns: int) -> list[list[flo
     return [[np.nan if row[n] is None else float(row[n] or 0) for n in (0, 1, *columns)] for row in rows]
 
 
-def same(table: reading.FloatArray, rows: list[list[float]]) -> bool:
+def same(table: together.FloatArray, rows: list[list[float]]) -> bool:
     return np.array_equal(table, np.array(rows).reshape(table.shape), equal_nan=True)
 
 
@@ -43,7 +47,7 @@ def test_values_come_as_stored_with_nan_for_null(device: Device) -> None:
     rows = [row for row in in_rows("port_readings") if int(row[1] or 0) < T0 + 2 * HOUR_MS]
     archive()
     wanted = Wanted(0, NOW, ["active_power", "window_ms", "recovered"])
-    table = reading.archived(PORT_READINGS, [device.pk], wanted)
+    table = archived(PORT_READINGS, [device.pk], wanted)
     assert np.isnan(table[:, 2]).any()
     assert same(table, expected(rows, 4, 2, 3))
 
@@ -51,7 +55,7 @@ def test_values_come_as_stored_with_nan_for_null(device: Device) -> None:
 def test_the_devices_own_quantities(device: Device) -> None:
     measure(device)
     archive()
-    table = reading.archived(DEVICE_READINGS, [device.pk], Wanted(0, NOW, ["voltage"]))
+    table = archived(DEVICE_READINGS, [device.pk], Wanted(0, NOW, ["voltage"]))
     assert set(table[:, 0]) == {device.pk}
     assert set(table[:, 2]) == {23_000}
     assert len(table) == 120
@@ -63,7 +67,7 @@ def test_one_port_and_one_span(device: Device) -> None:
     port = device.ports.get(number=2).pk
     first = T0 + 59_500
     wanted = Wanted(first, first + 2 * 60_000, ["current_rms"], line_ids=[port])
-    table = reading.archived(PORT_READINGS, [device.pk], wanted)
+    table = archived(PORT_READINGS, [device.pk], wanted)
     assert table.tolist() == [[port, first, 500], [port, first + 60_000, 500]]
 
 
@@ -80,11 +84,12 @@ def test_files_between_are_those_that_touch(device: Device) -> None:
     measure(device, hours=26)
     archive(NOW + 2 * DAY_MS)
     compact(NOW + DAY_MS)
-    starts = [file.start_ms for file in reading.files_between(PORT_READINGS, [device.pk], T0 + 5, T0 + 15 * HOUR_MS)]
+    starts = [
+        file.start_ms for file in together.files_of(PORT_READINGS, [DeviceSpan(device.pk, T0 + 5, T0 + 15 * HOUR_MS)])
+    ]
     assert starts == [T0 - 10 * HOUR_MS, T0 + 14 * HOUR_MS]
-    assert reading.files_between(PORT_READINGS, [device.pk], T0 - 12 * HOUR_MS, T0 - 10 * HOUR_MS) == []
-    assert reading.first_archived_ms(PORT_READINGS, [device.pk]) == T0 + 59_500
-    assert reading.newest_archived_ms(PORT_READINGS, [device.pk]) == T0 + 25 * HOUR_MS - 500
+    assert together.files_of(PORT_READINGS, [DeviceSpan(device.pk, T0 - 12 * HOUR_MS, T0 - 10 * HOUR_MS)]) == []
+    assert together.measured_span(device.pk) == (T0 + 59_500, T0 + 26 * HOUR_MS - 500)
 
 
 def test_several_devices_come_in_order_of_line_and_time(device: Device) -> None:
@@ -92,24 +97,24 @@ def test_several_devices_come_in_order_of_line_and_time(device: Device) -> None:
     measure(other)
     measure(device)
     archive()
-    table = reading.archived(PORT_READINGS, [other.pk, device.pk], Wanted(0, NOW, []))
+    table = archived(PORT_READINGS, [other.pk, device.pk], Wanted(0, NOW, []))
     assert len(table) == 2 * 240
     assert table.tolist() == sorted(table.tolist())
 
 
 def test_nothing_archived_is_an_empty_table(device: Device) -> None:
-    assert reading.archived(PORT_READINGS, [device.pk], Wanted(0, NOW, ["voltage"])).shape == (0, 3)
+    assert archived(PORT_READINGS, [device.pk], Wanted(0, NOW, ["voltage"])).shape == (0, 3)
 
 
 def test_merging_drops_what_is_in_both(device: Device) -> None:
     measure(device)
     archive(until_ms=T0 + HOUR_MS)
     wanted = Wanted(0, NOW, ["active_power"])
-    files = reading.archived(PORT_READINGS, [device.pk], wanted)
+    files = archived(PORT_READINGS, [device.pk], wanted)
     rows = np.array(expected(in_rows("port_readings"), 4))
     both = np.concatenate([rows, files[:10]])
-    assert np.array_equal(reading.merged(files, both), reading.merged(files, rows), equal_nan=True)
-    assert len(reading.merged(files, both)) == 2 * 180
+    assert np.array_equal(together.merged(files, both), together.merged(files, rows), equal_nan=True)
+    assert len(together.merged(files, both)) == 2 * 180
 
 
 def test_a_missing_file_is_an_error_and_not_an_empty_hour(device: Device, root: Path) -> None:
@@ -118,7 +123,7 @@ def test_a_missing_file_is_an_error_and_not_an_empty_hour(device: Device, root: 
     path = ArchiveFile.objects.filter(kind="port_readings").order_by("start_ms")[0].path
     (root / path).unlink()
     with pytest.raises(FileMissing, match=f"{path} of device {device.pk} is missing"):
-        reading.archived(PORT_READINGS, [device.pk], Wanted(0, NOW, ["active_power"]))
+        archived(PORT_READINGS, [device.pk], Wanted(0, NOW, ["active_power"]))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
@@ -129,7 +134,7 @@ def test_a_damaged_file_is_an_error(device: Device, root: Path, share: float) ->
     content = (root / path).read_bytes()
     (root / path).write_bytes(content[: int(len(content) * share)])
     with pytest.raises(FileDamaged, match=f"{path} of device {device.pk} is damaged"):
-        reading.archived(PORT_READINGS, [device.pk], Wanted(0, NOW, ["active_power"]))
+        archived(PORT_READINGS, [device.pk], Wanted(0, NOW, ["active_power"]))
 
 
 def test_a_damaged_page_is_an_error(device: Device, root: Path) -> None:
@@ -143,35 +148,49 @@ def test_a_damaged_page_is_an_error(device: Device, root: Path) -> None:
     content[chunk.data_page_offset + chunk.total_compressed_size - 3] ^= 0xFF
     (root / file.path).write_bytes(bytes(content))
     with pytest.raises(FileDamaged):
-        reading.archived(PORT_READINGS, [device.pk], Wanted(0, NOW, ["active_power"]))
+        archived(PORT_READINGS, [device.pk], Wanted(0, NOW, ["active_power"]))
 
 
-def test_rows_and_files_miss_nothing_while_rows_become_a_file(device: Device) -> None:
+def looking(happens: Callable[[], object]) -> Callable[[list[Rows]], together.FloatArray]:
+    """A look at all rows, right after which something happens, once."""
+    to_happen = [happens]
+
+    def look(more: list[Rows]) -> together.FloatArray:
+        rows = PortReading.objects.values_list("port_id", "time", "window_ms", "recovered")
+        found = numbers(fetch([rows, *more]), 4)
+        while to_happen:
+            to_happen.pop()()
+        return found
+
+    return look
+
+
+def together_found(device: Device, happens: Callable[[], object]) -> together.FloatArray:
+    spans, columns = [DeviceSpan(device.pk, 0, NOW + DAY_MS)], ("window_ms", "recovered")
+    rows, in_files = together.with_files(PORT_READINGS, spans, columns, None, looking(happens))
+    return together.merged(in_files, rows)
+
+
+def test_nothing_is_missed_while_rows_become_a_file(device: Device) -> None:
     measure(device)
-    looked: list[int] = []
-
-    def look() -> int:
-        looked.append(PortReading.objects.count())
-        if len(looked) == 1:
-            archive()  # right after the rows were read
-        return looked[-1]
-
-    rows, files = reading.rows_and_files(PORT_READINGS, [device.pk], 0, NOW, look)
-    assert rows == 2 * 60
-    assert sum(file.rows for file in files) == 2 * 120
+    assert len(together_found(device, archive)) == 2 * 180
 
 
 def test_nor_while_a_file_becomes_rows(device: Device) -> None:
     measure(device)
     archive()
-    looked: list[int] = []
+    assert len(together_found(device, lambda: restore(device.pk, 0, NOW, pause=no_pause))) == 2 * 180
 
-    def look() -> int:
-        looked.append(PortReading.objects.count())
-        if len(looked) == 1:
-            restore(device.pk, 0, NOW, pause=no_pause)
-        return looked[-1]
 
-    rows, files = reading.rows_and_files(PORT_READINGS, [device.pk], 0, NOW, look)
-    assert rows == 2 * 180
-    assert files == []
+def test_nor_while_files_of_hours_become_one_of_a_day(device: Device) -> None:
+    measure(device, hours=26)
+    archive(NOW + 2 * DAY_MS)
+    assert len(together_found(device, lambda: compact(NOW + DAY_MS))) == 2 * 26 * 60
+
+
+def test_without_files_there_is_no_other_statement(
+    device: Device, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    measure(device)
+    with django_assert_num_queries(1):
+        together_found(device, lambda: None)
