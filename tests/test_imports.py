@@ -15,6 +15,9 @@ PURE = [
     "readings/periods.py",
     "readings/quantities.py",
     "readings/collect/windows.py",
+    "readings/importing/layout.py",
+    "readings/importing/placing.py",
+    "readings/importing/wall_time.py",
     "readings/collect/ways.py",
     "dashboard/figures.py",
 ]

@@ -41,6 +41,7 @@ _ACTIONS = {
     "files_list": _("files listed"),
     "folder_make": _("folder made"),
     "folder_remove": _("folder removed"),
+    "import": _("readings of another application imported"),
     "lift_bad": _("bad measurements count again"),
     "mark_bad": _("measurements marked as bad"),
     "move": _("found at another address"),

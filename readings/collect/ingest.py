@@ -19,6 +19,7 @@ from devices.registration import KnownUnit, Seen, note_seen
 from readings.collect.inbox import Arrival
 from readings.collect.ways import Way
 from readings.collect.windows import HORIZON_MS, Span, Timeline
+from readings.import_models import ImportSource
 from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import MINUTE_MS, floor_minute
 from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES
@@ -109,6 +110,11 @@ def stored_way(device_id: int) -> Way:
     """By which way a device's newest reading came."""
     said = Device.objects.filter(pk=device_id).values_list("last_answer", flat=True).first() or {}
     return Way.MQTT if said.get("way") == Way.MQTT else Way.AYT
+
+
+def newest_was_imported(device_id: int, newest_ms: int) -> bool:
+    """Whether the newest reading is one that another application stored. It asked the unit too, and may have since."""
+    return ImportSource.objects.filter(device=device_id, placed_ms__gte=newest_ms).exists()
 
 
 def stored_timeline(device_id: int, now_ms: int, period_ms: int) -> Timeline:

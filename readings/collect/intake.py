@@ -16,7 +16,15 @@ from devices.registration import KnownUnit, Seen, Sighting, known_units, mean_wa
 from readings.collect.claims import Claim, Verdict
 from readings.collect.copies import Copies
 from readings.collect.inbox import Arrival
-from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, stored_timeline, stored_way
+from readings.collect.ingest import (
+    Ingest,
+    NewReading,
+    last_answer,
+    new_reading,
+    newest_was_imported,
+    stored_timeline,
+    stored_way,
+)
 from readings.collect.oddities import Oddities, Oddity
 from readings.collect.regularity import Regularity
 from readings.collect.units import Heard, Unit, log_hand_over, log_regularity, moment
@@ -272,6 +280,7 @@ class Intake:
             if unit.timeline.newest_ms is not None and unit.waiting:
                 span = unit.timeline.newest_ms, unit.waiting[0].arrival.time_ms
                 unit.mean_is_cut |= mean_was_cut(known.device_id, *span, slack_ms=PERIODS_BRIDGED * self._period_ms)
+                unit.mean_is_cut |= newest_was_imported(known.device_id, span[0])
                 unit.ways.go_on(stored_way(known.device_id))
             if unit.mean_is_cut:
                 unit.ways.cut()

@@ -175,8 +175,8 @@ def test_a_missing_file_is_said_and_never_passed_over(house: Device, root: Path)
     with pytest.raises(FileMissing):
         lines_of(house, ACTIVE_POWER, "second", T0, END)
     client = logged_in(make_user("anna", sees=[house]))
-    span = {"start": format_time(T0), "end": format_time(T0 + HOUR_MS)}
-    answer = client.get("/api/v1/series/", {"device": house.pk, "resolution": "second", **span})
+    asked: dict[str, str | int] = {"device": house.pk, "start": format_time(T0), "resolution": "second"}
+    answer = client.get("/api/v1/series/", asked | {"end": format_time(T0 + HOUR_MS)})
     assert (answer.status_code, "cannot be read" in answer.json()["detail"]) == (503, True)
     # Whole minutes need no file.
     assert history.energy(list(house.ports.all()), T0, END, "total", now_ms=NOW)[0].covered_ms
