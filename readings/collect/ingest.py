@@ -20,6 +20,7 @@ from readings.collect.inbox import Arrival
 from readings.collect.ways import Way
 from readings.collect.windows import HORIZON_MS, Span, Timeline
 from readings.import_models import ImportSource
+from readings.inserting import Integers, insert
 from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import MINUTE_MS, floor_minute
 from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES
@@ -218,15 +219,13 @@ def store(readings: Sequence[NewReading], seen: Sequence[Seen]) -> None:
     A reading that is stored already (same device, same time) is left as it is. Raises DatabaseError.
     """
     dirty = {minute for reading in readings for minute in _minutes_touched(reading)}
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         if readings:
             port_rows = [row for reading in readings for row in reading.port_rows]
-            cursor.executemany(_insert_new(PortReading, _PORT_COLUMNS), port_rows)
-            cursor.executemany(
-                _insert_new(DeviceReading, _DEVICE_COLUMNS), [reading.device_row for reading in readings]
-            )
+            _insert_new(PortReading, _PORT_COLUMNS, port_rows)
+            _insert_new(DeviceReading, _DEVICE_COLUMNS, [reading.device_row for reading in readings])
             # In the order of the key, so that two writers cannot wait for each other.
-            cursor.executemany(_insert_new(DirtyBucket, _DIRTY_COLUMNS), sorted(dirty))
+            _insert_new(DirtyBucket, _DIRTY_COLUMNS, sorted(dirty))
         note_seen(seen)
 
 
@@ -236,13 +235,10 @@ def _minutes_touched(reading: NewReading) -> list[tuple[int, int]]:
     return [(reading.device_id, minute) for minute in range(first, reading.time_ms, MINUTE_MS)]
 
 
-def _insert_new(model: type[models.Model], names: Sequence[str]) -> str:
+def _insert_new(model: type[models.Model], names: Sequence[str], rows: Sequence[Integers]) -> None:
     """An INSERT that leaves rows with the same key alone, and nothing else unsaid (INSERT IGNORE bends values)."""
     columns = {field.name: connection.ops.quote_name(str(field.column)) for field in model._meta.concrete_fields}
     table = connection.ops.quote_name(model._meta.db_table)
     first = columns[names[0]]
     leave = f"ON DUPLICATE KEY UPDATE {first} = {first}" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
-    return (
-        f"INSERT INTO {table} ({', '.join(columns[name] for name in names)}) "  # noqa: S608 - names from the model
-        f"VALUES ({', '.join(['%s'] * len(names))}) {leave}"
-    )
+    insert(f"INSERT INTO {table} ({', '.join(columns[name] for name in names)})", rows, leave)

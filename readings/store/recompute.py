@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import transaction
 
 from devices.models import Device, Port
 from readings.bad_minutes import NOTHING_BAD, BadOf, bad_of
+from readings.inserting import insert
 from readings.models import BadSpan, DayZone, DeviceReading, DirtyBucket
 from readings.periods import HOUR_MS, day_start, floor_hour, floor_minute, next_day_start
 from readings.statements import Rows, fetch, numbers
@@ -140,10 +141,7 @@ def _write_minutes(some: SomeLines, start_ms: int, end_ms: int, late_ms: int) ->
     readings = readings_touching(some, start_ms, end_ms, late_ms)
     rows = minute_rows(lines, readings, start_ms, end_ms, bad_minutes(lines, ids, start_ms, end_ms))
     forget(lines, lines.minutes, ids, start_ms, end_ms)
-    columns = lines.rollup_columns
-    insert = f"INSERT INTO {lines.minutes._meta.db_table} ({', '.join(columns)})"
-    with connection.cursor() as cursor:
-        cursor.executemany(f"{insert} VALUES ({', '.join(['%s'] * len(columns))})", rows)
+    insert(f"INSERT INTO {lines.minutes._meta.db_table} ({', '.join(lines.rollup_columns)})", rows)
 
 
 def bad_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> BadOf:

@@ -89,7 +89,7 @@ def _archive_hours(device: Device, now_ms: int) -> list[float]:
     return seconds
 
 
-def _tables(device: Device, day_ms: int) -> list[tuple[Kind, Any]]:
+def tables_of_day(device: Device, day_ms: int) -> list[tuple[Kind, Any]]:
     found = []
     for name, of_lines in readings_of(device, day_ms, day_ms + DAY_MS).items():
         kind = next(kind for kind in READINGS if kind.name == name)
@@ -100,7 +100,7 @@ def _tables(device: Device, day_ms: int) -> list[tuple[Kind, Any]]:
 
 
 def _bytes_of_day(device: Device, day_ms: int) -> int:
-    return sum(len(files.to_bytes(kind, table, device)) for kind, table in _tables(device, day_ms))
+    return sum(len(files.to_bytes(kind, table, device)) for kind, table in tables_of_day(device, day_ms))
 
 
 def _day_read(engine: str, device: Device, now_ms: int) -> Figure:

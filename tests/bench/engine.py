@@ -24,6 +24,7 @@ from readings.store import rollups  # noqa: E402
 from tests.bench import ingest, signal  # noqa: E402
 from tests.bench.archive import archive_figures  # noqa: E402
 from tests.bench.figures import ROUNDS, Figure, figure, median_s  # noqa: E402
+from tests.bench.month import month_figures  # noqa: E402
 from tests.bench.plots import plot_figures  # noqa: E402
 
 UNITS = 1000
@@ -114,6 +115,7 @@ def main(engine: str, result: Path) -> None:
     figures += series_figures(engine, client)
     figures += plot_figures(engine, client, Device.objects.order_by("pk")[1], NOW_MS - DAY_MS)
     figures += archive_figures(engine, Device.objects.order_by("pk")[2], NOW_MS, Path(settings.DATA_DIR))
+    figures += month_figures(engine, Device.objects.order_by("pk")[3], NOW_MS - 30 * DAY_MS, Path(settings.DATA_DIR))
     result.write_text(json.dumps(figures))
 
 

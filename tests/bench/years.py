@@ -12,13 +12,13 @@ from readings.store.lines import PORT_LINES, Lines
 
 DAY_MS = 24 * HOUR_MS
 MINUTE_DAYS = 92
-YEARS_DAYS = 5 * 365 + 1
+YEARS_DAYS = 10 * 365 + 2
 SPIKE = 999_990
 _ROWS_AT_ONCE = 5000
 
 
 def store_years(device: Device, end_ms: int) -> None:
-    """Minutes of the last 92 days, hours and days of 5 years, for all ports; 12 hours before the end was a spike."""
+    """Minutes of the last 92 days, hours and days of ten years, for all ports; 12 hours before the end was a spike."""
     days = day_edges(end_ms - YEARS_DAYS * DAY_MS, end_ms, device.timezone)
     spike_ms = end_ms - 12 * HOUR_MS
     minutes = np.arange(end_ms - MINUTE_DAYS * DAY_MS, end_ms, MINUTE_MS)

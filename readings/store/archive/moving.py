@@ -72,7 +72,7 @@ def _move(piece: Piece, place: Place, step: Step) -> int | None:
         return None
     table = files.joined(kind, [*(read_whole(kind, file) for file in old), rows])
     content = files.to_bytes(kind, table, device)
-    new = _described(piece, old, table, content)
+    new = described(piece, old, table, content)
     place.write(new.path, content, step)
     if not files.from_bytes(kind, place.read(new.path), new.path).equals(table):
         raise FileDamaged(new.path, "what was read back is not what was written", piece.device_id)
@@ -117,7 +117,8 @@ def _span(piece: Piece, old: Sequence[ArchiveFile]) -> tuple[int, int]:
     return min([piece.start_ms, *starts]), max([piece.end_ms, *ends])
 
 
-def _described(piece: Piece, old: Sequence[ArchiveFile], table: files.Table, content: bytes) -> ArchiveFile:
+def described(piece: Piece, old: Sequence[ArchiveFile], table: files.Table, content: bytes) -> ArchiveFile:
+    """What names a file that holds a piece and all that was in old files; not saved."""
     start_ms, end_ms = _span(piece, old)
     moments = files.integers(table, piece.kind.moment)
     windows = files.integers(table, "window_ms")

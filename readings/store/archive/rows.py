@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from devices.models import Device, Port
+from readings.inserting import Integers, insert
 from readings.models import DirtyBucket
 from readings.periods import floor_minute
 from readings.store.archive import files
@@ -65,18 +66,13 @@ def delete_rows(piece: Piece) -> int:
     return deleted
 
 
-def insert_rows(kind: Kind, rows: Sequence[Sequence[int | None]]) -> None:
+def insert_rows(kind: Kind, rows: Sequence[Integers]) -> None:
     """Insert rows, their line first; those whose key is there already are left alone."""
     names = (kind.key, *kind.names)
     leave = (
         f"ON DUPLICATE KEY UPDATE {kind.key} = {kind.key}" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
     )
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {kind.table._meta.db_table} ({', '.join(names)}) "  # noqa: S608 - our own names
-            f"VALUES ({', '.join(['%s'] * len(names))}) {leave}",
-            rows,
-        )
+    insert(f"INSERT INTO {kind.table._meta.db_table} ({', '.join(names)})", rows, leave)
 
 
 def lock(device_id: int) -> None:

@@ -2,9 +2,10 @@
 
 import json
 from datetime import UTC, datetime
+from operator import itemgetter
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from devices.ct6.protocol import decode_answer
 from devices.models import Device, Port
@@ -232,7 +233,10 @@ def test_readings_later_than_now_are_not_measured_again(device: Device) -> None:
     assert [timeline.add(NOON_MS + n * 1000 + 500, n * 1000) for n in range(5, 11)] == [0, 0, 0, 0, 500, 1000]
 
 
-def test_names_of_tables_and_columns_come_from_the_models() -> None:
-    statement = ingest_module._insert_new(PortReading, ("port", "time"))
-    quote = connection.ops.quote_name
-    assert statement.startswith(f"INSERT INTO {quote('readings_portreading')} ({quote('port_id')}, {quote('time')})")
+def test_a_thousand_readings_with_missing_values_are_stored_as_they_are(device: Device) -> None:
+    """Numbers are written into MySQL's statements as they are: nothing but whole numbers, truths and NULL."""
+    readings = [reading_of(device, NOON_MS + n * 1000) for n in range(1000)]
+    store(readings, [])
+    columns = ("port_id", "time", "window_ms", "recovered", *(f"{q.name}__fixed" for q in PORT_QUANTITIES))
+    stored = PortReading.objects.order_by("time", "port").values_list(*columns)
+    assert list(stored) == sorted((row for reading in readings for row in reading.port_rows), key=itemgetter(1, 0))

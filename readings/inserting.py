@@ -1,0 +1,27 @@
+"""Many rows of whole numbers into the database at once, as quickly as it takes them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.db import connection
+
+Integers = Sequence[int | None]
+
+_ROWS_A_STATEMENT: Final = 5_000
+
+
+def insert(head: str, rows: Sequence[Integers], tail: str = "") -> None:
+    """``head`` VALUES ... ``tail``, of tuples of whole numbers, truths and None. Raises DatabaseError.
+
+    For MySQL the numbers are written into the statement as they are: mysqlclient turns each one into text by a call of
+    its own, which takes four times as long as all the rest of an insert.
+    """
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor != "mysql":
+            cursor.executemany(f"{head} VALUES ({', '.join(['%s'] * len(rows[0]))}) {tail}", rows)
+            return
+        for first in range(0, len(rows), _ROWS_A_STATEMENT):
+            values = ",".join(map(str, rows[first : first + _ROWS_A_STATEMENT]))
+            cursor.execute(f"{head} VALUES {values.replace('None', 'NULL')} {tail}")
