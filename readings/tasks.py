@@ -22,7 +22,10 @@ _ARCHIVE_S = 5.0
 def roll_up() -> None:
     bad_spans.go_on_all()
     rolled = rollups.roll_up_closed(time.time_ns() // 1_000_000)
-    heartbeats.note("rollups", timezone.now(), {"minutes": rolled.minutes, "more": rolled.more})
+    if rolled.unreadable:
+        log.error("Some minutes wait for a file of the archive", reason=rolled.unreadable)
+    detail = {"minutes": rolled.minutes, "more": rolled.more, "unreadable": rolled.unreadable}
+    heartbeats.note("rollups", timezone.now(), detail)
     replacing.move_all_on()
     rollups.rebuild_stale_days()  # a worker that was stopped while it rebuilt days has lost its task
 

@@ -128,6 +128,8 @@ def _rollups(heartbeats: Heartbeats, now: datetime) -> Part:
     oldest = waiting.aggregate(oldest=Min("minute"))["oldest"]
     behind = timedelta() if oldest is None else now - to_datetime(oldest)
     figures = {**turn.figures, "behind_s": round(behind.total_seconds())}
+    if turn.well and figures.get("unreadable"):
+        return Part("rollups", False, f"Some minutes wait for a file of the archive. {figures['unreadable']}", figures)
     if turn.well and (behind <= BEHIND_AFTER or not turn.figures.get("more")):
         return Part("rollups", True, "They are up to date.", figures)
     if turn.well:

@@ -107,10 +107,10 @@ class Backlog:
     def take(self, limit: int) -> list[Arrival]:
         """Those that have waited longest, about so many at most."""
         with self._lock:
-            batch = self._next_on_disk()
-            if batch is not None:
+            while (batch := self._next_on_disk()) is not None:
                 self._taken, self.follows_loss = batch.number, batch.follows_loss
-                return self._in_our_time(batch)
+                if batch.arrivals:  # else it was damaged
+                    return self._in_our_time(batch)
             lost = self._inbox.dropped
             self.follows_loss, self._told_lost = lost != self._told_lost, lost
             arrivals = self._inbox.take(limit)

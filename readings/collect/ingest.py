@@ -16,6 +16,7 @@ from django.db import DataError, IntegrityError, connection, models, transaction
 from devices.ct6.protocol import Answer
 from devices.models import Device
 from devices.registration import KnownUnit, Seen, note_seen
+from readings.archive_models import ArchiveFile
 from readings.collect.inbox import Arrival
 from readings.collect.ways import Way
 from readings.collect.windows import HORIZON_MS, Span, Timeline
@@ -124,12 +125,17 @@ def stored_timeline(device_id: int, now_ms: int, period_ms: int) -> Timeline:
     newest = readings.order_by("-time").first()
     if newest is None or newest[0] <= now_ms:
         return Timeline(period_ms, None if newest is None else newest[0])
-    # There are later readings: the clock was set back since.
+    # There are later readings: the clock was set back since. Files count as a whole.
+    files = ArchiveFile.objects.filter(kind="device_readings", device=device_id)
+    in_files = files.filter(last_ms__gt=now_ms, begins_ms__lte=now_ms + HORIZON_MS)
+    measured = [Span(*edges) for edges in in_files.values_list("begins_ms", "last_ms")]
     before = readings.filter(time__lte=now_ms).order_by("-time").first()
+    earlier = files.filter(last_ms__lte=now_ms).order_by("-last_ms").values_list("last_ms", flat=True).first()
+    newest_ms = max([*([] if before is None else [before[0]]), *([] if earlier is None else [earlier])], default=None)
     after = readings.filter(time__gt=now_ms, time__lte=now_ms + HORIZON_MS)
     first, last = after.order_by("time").first(), after.order_by("-time").first()
-    measured = [Span(first[0] - first[1], last[0])] if first is not None and last is not None else []
-    return Timeline(period_ms, None if before is None else before[0], measured)
+    measured += [Span(first[0] - first[1], last[0])] if first is not None and last is not None else []
+    return Timeline(period_ms, newest_ms, sorted(measured))
 
 
 class Ingest:

@@ -43,6 +43,10 @@ class SpoolUnusable(Exception):
     retryable = True
 
 
+class _NoBatch(Exception):
+    """What is on disk is no batch of answers: the disk or somebody changed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """`follows_loss` tells whether answers between these and the batch before are lost."""
@@ -103,7 +107,15 @@ class Spool:
             found, boot, content = row
             between = "SELECT 1 FROM loss WHERE first > ? AND first <= ?"
             follows_loss = connection.execute(between, (number, found)).fetchone() is not None
-            return Batch(found, boot, list(_unpacked(content)), follows_loss)
+            try:
+                arrivals = list(_unpacked(content))
+            except _NoBatch as error:
+                # Those behind it are whole: it is passed over, as one that the disk has lost.
+                log.error("A batch of waiting answers is damaged, and lost", number=found, reason=str(error))  # noqa: TRY400
+                connection.execute("INSERT OR IGNORE INTO loss VALUES (?)", (found + 1,))
+                connection.commit()
+                arrivals = []
+            return Batch(found, boot, arrivals, follows_loss)
 
     def forget(self, upto: int) -> None:
         """Let go of the batches up to this number: they are stored."""
@@ -212,16 +224,19 @@ def _packed(arrivals: Iterable[Arrival]) -> bytes:
 
 
 def _unpacked(content: bytes) -> Iterator[Arrival]:
-    """Raises sqlite3.DatabaseError for what is no batch."""
+    """Raises _NoBatch for what is none."""
     try:
         data = zlib.decompress(content)
-    except zlib.error as error:
-        raise sqlite3.DatabaseError(str(error)) from error
+    except (zlib.error, TypeError) as error:
+        raise _NoBatch(str(error)) from error
     place = 0
     while place < len(data):
-        time_ms, steady_ms, source_length, marked = _HEAD.unpack_from(data, place)
-        place += _HEAD.size
-        source = data[place : place + source_length].decode()
+        try:
+            time_ms, steady_ms, source_length, marked = _HEAD.unpack_from(data, place)
+            place += _HEAD.size
+            source = data[place : place + source_length].decode()
+        except (struct.error, UnicodeDecodeError) as error:
+            raise _NoBatch(str(error)) from error
         place += source_length
         way, length = (Way.MQTT, marked ^ _BY_MQTT) if marked & _BY_MQTT else (Way.AYT, marked)
         yield Arrival(data[place : place + length], source, time_ms, steady_ms, way)

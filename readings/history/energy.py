@@ -139,7 +139,7 @@ def _fill(sheet: _Sheet, waiting: Unfinished, now_ms: int) -> None:
     cut = [edge for edge in (sheet.start_ms, sheet.end_ms) if edge % MINUTE_MS]
     cut_minutes = np.unique([periods.floor_minute(edge) for edge in cut]).astype(np.int64)
     single = {device_id: np.union1d(dirty[device_id], cut_minutes) for device_id in device_ids}
-    summed, apart = _rollups(sheet, single)
+    summed, apart = _rollups(sheet, single, waiting.bad)
     sheet.add(summed[:, 0], summed[:, 1], summed[:, 2:])
     pieces = {
         device_id: _Pieces(sheet, device_id, single[device_id], dirty[device_id], waiting.bad)
@@ -154,7 +154,7 @@ def _fill(sheet: _Sheet, waiting: Unfinished, now_ms: int) -> None:
         device_pieces.add_to(sheet)
 
 
-def _rollups(sheet: _Sheet, single: dict[int, IntArray]) -> tuple[IntArray, IntArray]:
+def _rollups(sheet: _Sheet, single: dict[int, IntArray], bad: BadOf) -> tuple[IntArray, IntArray]:
     """The rows to sum, and the rows of single minutes, all of one moment so that they agree with each other.
 
     With them comes when each port was first measured, as that would be a statement of its own.
@@ -164,7 +164,7 @@ def _rollups(sheet: _Sheet, single: dict[int, IntArray]) -> tuple[IntArray, IntA
     apart = unrolled.rollups_in(PORTS, sheet.keys, single)
     parts = [_marked(part, 0) for part in summed] + [_marked(part, 1) for part in apart] + [_beginnings(ids)]
     rows = integers(fetch(parts), len(_ROLLUP_COLUMNS) + 1)
-    sheet.first_ms = _first_measured(rows[rows[:, -1] == 2, :5].tolist())
+    sheet.first_ms = _first_measured(rows[rows[:, -1] == 2, :5].tolist(), bad)
     return rows[rows[:, -1] == 0, :-1], rows[rows[:, -1] == 1, :-1]
 
 
@@ -258,13 +258,16 @@ def _beginnings(port_ids: Sequence[int]) -> Rows:
     return Port.objects.filter(pk__in=port_ids).order_by().values_list("pk", *columns, Value(0), Value(2))
 
 
-def _first_measured(beginnings: Sequence[Sequence[int]]) -> dict[int, int]:
+def _first_measured(beginnings: Sequence[Sequence[int]], bad: BadOf) -> dict[int, int]:
     """By port, when what is known of it begins; ports without any reading are left out."""
     first_ms: dict[int, int] = {}
     for port_id, time, window_ms, minute, in_files in beginnings:
         begun = None if time < 0 else time - window_ms
-        # A file is of all ports of its device: one that came later has its first minute later.
-        if in_files >= 0 and (begun is None or in_files < begun) and minute <= periods.floor_minute(in_files):
+        # A file is of all ports of its device: one that came later has its first minute later. So has one whose first
+        # minutes are bad.
+        first = periods.floor_minute(in_files)
+        is_bad = port_id in bad and bool(bad[port_id].hold(np.array([first]))[0])
+        if in_files >= 0 and (begun is None or in_files < begun) and (minute <= first or is_bad):
             begun = in_files
         # An older minute tells that the readings of the beginning are gone.
         if minute >= 0 and (begun is None or minute < periods.floor_minute(begun - 1)):

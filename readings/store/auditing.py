@@ -9,18 +9,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+import structlog
 from django.db import transaction
 
 from devices.models import Device, Port
 from readings.models import DirtyBucket, Rollup
 from readings.periods import HOUR_MS, day_start, floor_hour, next_day_start
 from readings.store import day_zones
+from readings.store.archive.errors import ArchiveError
 from readings.store.archive.together import measured_span
 from readings.store.hours_and_days import pieces_of_day
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, RollupRow, scaled_sum
 from readings.store.minutes import minute_rows
 from readings.store.recompute import SomeLines, bad_minutes, readings_touching
 from readings.store.rollups import late_ms
+
+log = structlog.get_logger(__name__)
 
 Rows = dict[tuple[int, int], RollupRow]
 """Rollups by line and start."""
@@ -40,7 +44,7 @@ class Mismatch:
 
 @dataclass(slots=True)
 class Audited:
-    """How many hours of devices were looked at, how many were left out for waiting rollups, and what was found."""
+    """Hours of devices that were looked at, and those left out (waiting rollups, unreadable files); what was found."""
 
     hours: int = 0
     left_out: int = 0
@@ -54,8 +58,12 @@ def audit(
     found = Audited()
     hours = {device: _hours(device, start_ms, end_ms) for device in devices}
     for device, hour in _drawn(hours, sample, chance):
-        with transaction.atomic():
-            mismatches = _look(device, hour)
+        try:
+            with transaction.atomic():
+                mismatches = _look(device, hour)
+        except ArchiveError as error:
+            log.error("An hour cannot be compared with its readings", unit=device.assy, reason=str(error))  # noqa: TRY400
+            mismatches = None
         if mismatches is None:
             found.left_out += 1
         else:

@@ -19,8 +19,8 @@ from readings.store.archive.layout import kind_of
 from readings.store.archive.together import (
     DeviceSpan,
     FloatArray,
+    begin_of_files,
     first_file_after,
-    measured_span,
     merged,
     next_in_file,
     with_files,
@@ -154,11 +154,10 @@ def bad_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) ->
 
 def computable_since(device: int) -> int | None:
     """The first minute that stored readings touch: those before cannot be computed again. None without readings."""
-    measured = measured_span(device)
-    if measured is None:
-        return None
-    rows = DeviceReading.objects.filter(device=device, time=measured[0]).values_list("window_ms", flat=True)
-    return floor_minute(measured[0] - max(1, rows.first() or 0))
+    row = DeviceReading.objects.filter(device=device).order_by("time").values_list("time", "window_ms").first()
+    begins = [] if row is None else [row[0] - max(1, row[1])]
+    in_files = begin_of_files(device)
+    return min((floor_minute(begin) for begin in [*begins, *in_files]), default=None)
 
 
 def readings_touching(some: SomeLines, start_ms: int, end_ms: int, late_ms: int) -> FloatArray:

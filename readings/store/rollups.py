@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from devices.models import Device, Port
 from devices.querysets import silence_limit
 from readings.models import DeviceMinute, DeviceReading, DirtyBucket
 from readings.periods import MINUTE_MS, floor_minute
 from readings.store import day_zones
+from readings.store.archive.errors import ArchiveError
 from readings.store.archive.together import measured_span
 from readings.store.recompute import recompute, recompute_stale_days
 
@@ -39,10 +40,14 @@ MINUTES_PER_LOOK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class RolledUp:
-    """How many minutes of devices were computed, and whether more of them are waiting."""
+    """How many minutes of devices were computed, and whether more of them are waiting.
+
+    ``unreadable`` says which file of the archive some of them wait for, if they do.
+    """
 
     minutes: int
     more: bool
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,16 @@ def closed_before(now_ms: int) -> int:
 def roll_up_closed(now_ms: int, *, limit_minutes: int = 100_000, pause: Pause = time.sleep) -> RolledUp:
     """Compute the closed minutes that readings made dirty, oldest first; stop once ``limit_minutes`` are done."""
     dirty = DirtyBucket.objects.filter(minute__lt=closed_before(now_ms))
-    done = 0
-    for minutes in _work_off(dirty, pause):
+    done, unreadable = 0, list[ArchiveError]()
+    for minutes in _work_off(dirty, pause, unreadable):
         done += minutes
         if done >= limit_minutes:
-            return RolledUp(done, more=dirty.exists())
-    return RolledUp(done, more=False)
+            return RolledUp(done, more=dirty.exists(), unreadable=_first(unreadable))
+    return RolledUp(done, more=False, unreadable=_first(unreadable))
+
+
+def _first(unreadable: Sequence[ArchiveError]) -> str:
+    return str(unreadable[0]) if unreadable else ""
 
 
 def rebuild(
@@ -90,18 +99,21 @@ def rebuild(
     """Compute all minutes that [start_ms, end_ms) touches anew, and the hours and days above them.
 
     Minutes from before a device's first stored reading are left as they are: what they came from is gone.
-    All are marked dirty first, so that the regular roll-up completes a rebuild that was stopped.
+    All are marked dirty first, so that the regular roll-up completes a rebuild that was stopped. Raises ArchiveError
+    where a file cannot be read, once all the others are done.
     """
     chosen = list(devices)
     first = floor_minute(start_ms)
     for device in chosen:
         _mark(device, first, end_ms, pause)
     dirty = DirtyBucket.objects.filter(device__in=chosen, minute__gte=first, minute__lt=end_ms)
-    marked, done = dirty.count(), 0
-    for minutes in _work_off(dirty, pause):
+    marked, done, unreadable = dirty.count(), 0, list[ArchiveError]()
+    for minutes in _work_off(dirty, pause, unreadable):
         done += minutes
         if progress:
             progress(min(done, marked), marked)
+    if unreadable:
+        raise unreadable[0]
     return RolledUp(done, more=False)
 
 
@@ -140,13 +152,33 @@ def _mark(device: Device, start_ms: int, end_ms: int, pause: Pause) -> None:
         _let_others_write(pause)
 
 
-def _work_off(dirty: QuerySet[DirtyBucket], pause: Pause) -> Iterator[int]:
-    """Compute dirty minutes, oldest first, until there are none; yields the minutes of devices of each transaction."""
-    while keys := list(dirty.order_by("minute", "device_id").values_list("device_id", "minute")[:MINUTES_PER_LOOK]):
+def _work_off(dirty: QuerySet[DirtyBucket], pause: Pause, unreadable: list[ArchiveError]) -> Iterator[int]:
+    """Compute dirty minutes, oldest first, until there are none; yields the minutes of devices of each transaction.
+
+    Those that need a file which cannot be read go on waiting, all others do not; ``unreadable`` gets the errors.
+    """
+    ordered = dirty.order_by("minute", "device_id")
+    while keys := list(ordered.values_list("device_id", "minute")[:MINUTES_PER_LOOK]):
+        before = len(unreadable)
         for step in _steps(keys):
-            recompute(step.devices, step.start_ms, step.end_ms, late_ms())
-            yield step.minutes
+            yield _recomputed(step, unreadable)
             _let_others_write(pause)
+        if len(unreadable) > before:
+            device, minute = keys[-1]
+            ordered = ordered.filter(Q(minute__gt=minute) | Q(minute=minute, device__gt=device))
+
+
+def _recomputed(step: _Stretch, unreadable: list[ArchiveError]) -> int:
+    """How many minutes of devices are done."""
+    try:
+        recompute(step.devices, step.start_ms, step.end_ms, late_ms())
+    except ArchiveError as error:
+        if len(step.devices) > 1:
+            alone = (_Stretch((device,), step.start_ms, step.end_ms) for device in step.devices)
+            return sum(_recomputed(one, unreadable) for one in alone)
+        unreadable.append(error)
+        return 0
+    return step.minutes
 
 
 def _let_others_write(pause: Pause) -> None:

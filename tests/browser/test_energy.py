@@ -1,7 +1,7 @@
 """The energy view in a real browser: its numbers are those of history."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
@@ -162,7 +162,8 @@ def test_the_balance_says_what_the_table_said_a_moment_ago(page: Page, live_serv
     numbers."""
     now_ms = to_ms(datetime.now(UTC))
     store(home, steady(now_ms - 2 * HOUR_MS, now_ms - HOUR_MS, MINUTE_MS, -6 * KW, 0, 0))
-    log_in(page, live_server, "range=week")
+    edges = [f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT00:00}" for days in (-1, 2)]
+    log_in(page, live_server, f"start={edges[0]}&stop={edges[1]}")
     balance, total = page.get_by_role("region", name="Balance"), page.locator("#energy tbody tr").first
     expect(balance).to_contain_text("From the grid6.00 kWh", timeout=PATIENCE_MS)
     page.get_by_text("Plot", exact=True).first.click()

@@ -38,7 +38,9 @@ def run(*arguments: str) -> str:
 
 @pytest.mark.parametrize("arguments", [(), ("--all",), ("--device", "Attic"), ("--hours", "50")])
 def test_it_says_that_all_is_well(device: Device, arguments: tuple[str, ...]) -> None:
-    assert "Looked at 2 hours of units, 0 left out as they wait for their rollup: 0 rollups differ" in run(*arguments)
+    assert "Looked at 2 hours of units, 0 left out as they wait for a rollup or a file: 0 rollups differ" in run(
+        *arguments
+    )
 
 
 def test_it_ends_with_an_error_that_says_what_to_do(device: Device) -> None:

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         sample = None if options["all"] else options["hours"]
         found = auditing.audit(devices, *span, sample=sample, chance=random.SystemRandom())
         self.stdout.write(
-            f"Looked at {found.hours} hours of units, {found.left_out} left out as they wait for their rollup: "
+            f"Looked at {found.hours} hours of units, {found.left_out} left out as they wait for a rollup or a file: "
             f"{len(found.mismatches)} rollups differ"
         )
         for mismatch in found.mismatches[:_TOLD]:

@@ -1,10 +1,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from readings.management.choice import add_choice, read_choice
 from readings.store import rollups
+from readings.store.archive.errors import ArchiveError
 
 
 class Command(BaseCommand):
@@ -16,7 +17,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         devices, span = read_choice(options)
         self._percent = -1
-        done = rollups.rebuild(devices, *span, progress=self._say)
+        try:
+            done = rollups.rebuild(devices, *span, progress=self._say)
+        except ArchiveError as error:
+            raise CommandError(f"{error} What needs it waits; everything else is new.") from error
         if options["start"] is None and options["end"] is None:
             for device in devices:
                 rollups.rebuild_days(device)

@@ -10,6 +10,7 @@ from readings.store.archive import restoring
 from readings.store.archive.errors import ArchiveError
 
 _HOLD_HOURS = 24
+_MOST_HOURS = 87_600
 
 
 class Command(BaseCommand):
@@ -32,8 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         devices, span = read_choice(options)
         hours = options["hold_hours"]
-        if hours < 0:
-            raise CommandError("--hold-hours: give 0 or more")
+        if not 0 <= hours <= _MOST_HOURS:
+            raise CommandError(f"--hold-hours: give 0 to {_MOST_HOURS}")
         until = timezone.now() + timedelta(hours=hours) if hours else None
         done = restoring.Restored()
         for device in devices:

@@ -144,6 +144,13 @@ def next_in_file(kind: Kind, device_id: int, file_id: int, after_ms: int) -> int
     raise ArchiveBusy(kind.name)
 
 
+def begin_of_files(device_id: int) -> list[int]:
+    """Where the first window that is in a file begins, a millisecond before its reading at least; empty without any."""
+    of_device = ArchiveFile.objects.filter(kind=KINDS["device_readings"].name, device=device_id)
+    found = of_device.aggregate(begins=Min("begins_ms"), first=Min("first_ms"))
+    return [] if found["first"] is None else [min(found["begins"], found["first"] - 1)]
+
+
 def measured_span(device_id: int) -> tuple[int, int] | None:
     """The times of the first and the last reading that is stored of a device, in rows or files; None without any."""
     rows = DeviceReading.objects.filter(device=device_id).aggregate(first=Min("time"), last=Max("time"))

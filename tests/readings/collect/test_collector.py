@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +54,12 @@ def collecting(fleet: Fleet, *more: str, period_s: float = PERIOD_S, **plan: Any
         collector.stop()
         thread.join(10)
         assert not thread.is_alive()
+
+
+def run(collector: Collector) -> None:
+    """In a thread of its own: in this one the browser of another test may have an event loop running."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(collector.run).result(60)
 
 
 def until(happened: Callable[[], object], timeout_s: float = 20.0) -> None:
@@ -405,7 +412,7 @@ def test_the_collector_says_that_it_works(fleet: Fleet) -> None:
 def test_a_duration_ends_by_itself(fleet: Fleet) -> None:
     targets = Targets(tuple(unit.address for unit in fleet.units), broadcast=False, port=fleet.ayt_port)
     started_s = time.monotonic()
-    Collector(Plan(targets, PERIOD_S, duration_s=1.0, flush_s=0.1)).run()
+    run(Collector(Plan(targets, PERIOD_S, duration_s=1.0, flush_s=0.1)))
     assert 1.0 <= time.monotonic() - started_s < 6.0
     for unit in fleet.units:
         assert_stored_exactly(unit)
@@ -415,7 +422,7 @@ def test_stopping_before_it_began_is_no_error(fleet: Fleet) -> None:
     targets = Targets(("127.20.1.2",), broadcast=False, port=fleet.ayt_port)
     collector = Collector(Plan(targets, PERIOD_S))
     collector.stop()
-    collector.run()
+    run(collector)
     collector.stop()
     assert not Device.objects.exists()
 
@@ -427,7 +434,7 @@ def test_an_error_of_the_writer_ends_the_collector_loudly(fleet: Fleet, monkeypa
     monkeypatch.setattr(ingest_module, "note_seen", is_broken)
     targets = Targets(tuple(unit.address for unit in fleet.units), broadcast=False, port=fleet.ayt_port)
     with pytest.raises(ZeroDivisionError):
-        Collector(Plan(targets, PERIOD_S, duration_s=20.0, flush_s=0.1)).run()
+        run(Collector(Plan(targets, PERIOD_S, duration_s=20.0, flush_s=0.1)))
 
 
 # --- What an operator reads -------------------------------------------------------------------------------------

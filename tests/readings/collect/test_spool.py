@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -110,6 +111,21 @@ def test_a_file_that_is_no_spool_is_put_aside(spool: Spool, caplog: pytest.LogCa
     (aside,) = spool.folder.glob("damaged-*.sqlite3")
     assert aside.read_bytes().startswith(b"rubbish")
     assert "damaged" in caplog.text
+
+
+def test_those_behind_a_damaged_batch_do_not_wait(spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
+    for n in range(3):
+        spool.append([arrival(n)])
+    spool.close()
+    with sqlite3.connect(spool.folder / "answers.sqlite3") as connection:
+        connection.execute("UPDATE batch SET content = x'00ff00' WHERE number = 1")
+    spool.close()
+    damaged, whole = spool.after(0), spool.after(1)
+    assert damaged is not None
+    assert (damaged.number, damaged.arrivals) == (1, [])
+    assert whole is not None
+    assert (whole.arrivals, whole.follows_loss) == ([arrival(1)], True)
+    assert "is damaged, and lost" in caplog.text
 
 
 def test_a_disk_that_cannot_be_used_is_said_with_its_folder(tmp_path: Path) -> None:

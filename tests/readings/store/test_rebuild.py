@@ -180,19 +180,19 @@ class TestRebuild:
 class TestBoundedTransactions:
     def test_many_minutes_of_few_answers_go_together(self, device: Device) -> None:
         store_reading(device, T0 + 20 * HOUR_MS, 20 * HOUR_MS, [1.0], recovered=True)
-        assert list(rollups._work_off(DirtyBucket.objects.all(), no_pause)) == [720, 480]
+        assert list(rollups._work_off(DirtyBucket.objects.all(), no_pause, [])) == [720, 480]
 
     def test_many_answers_are_cut(self, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rollups, "ANSWERS_PER_STEP", 12)
         for second in range(0, 600, 10):
             store_reading(device, T0 + second * 1_000 + 1_000, 1_000, [1.0])
-        assert list(rollups._work_off(DirtyBucket.objects.all(), no_pause)) == [2, 2, 2, 2, 2]
+        assert list(rollups._work_off(DirtyBucket.objects.all(), no_pause, [])) == [2, 2, 2, 2, 2]
 
     def test_ports_are_cut(self, three_devices: list[Device], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rollups, "PORTS_PER_STEP", 4)
         for device in three_devices:
             store_reading(device, T0 + 1_000, 1_000, [1.0, 2.0])
-        assert list(rollups._work_off(DirtyBucket.objects.all(), no_pause)) == [2, 1]
+        assert list(rollups._work_off(DirtyBucket.objects.all(), no_pause, [])) == [2, 1]
 
     def test_on_sqlite_others_get_their_turn_after_each(self, device: Device) -> None:
         for minute in (0, 5, 9):
