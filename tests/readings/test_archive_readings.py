@@ -71,8 +71,10 @@ def test_wrong_words_are_refused_with_a_sentence(device: Device) -> None:
         run("archive_readings", "--device", "Cellar")
     with pytest.raises(CommandError, match="--until: 'noon' is no ISO 8601 time"):
         run("archive_readings", "--until", "noon")
-    with pytest.raises(CommandError, match="--hold-hours: give 0 or more"):
+    with pytest.raises(CommandError, match="--hold-hours: give 0 to 87600"):
         run("restore_readings", "--hold-hours", "-1")
+    with pytest.raises(CommandError, match="--hold-hours: give 0 to 87600"):
+        run("restore_readings", "--hold-hours", "100000000")
 
 
 def test_without_an_archive_it_says_so(device: Device, settings: Settings) -> None:
