@@ -61,11 +61,10 @@ class ChangeFrom(serializers.Serializer[Any]):
     scale = serializers.DecimalField(max_digits=9, decimal_places=5, required=False)
 
 
-class PortPastViewSet(GenericViewSet[Port]):
-    """What a port is from a moment on."""
+class OfOnePort(GenericViewSet[Port]):
+    """What belongs to a port that the user sees, and that those change who may configure its unit."""
 
     permission_classes = (ReadOrConfigure,)
-    serializer_class: type[serializers.BaseSerializer[Any]] = ChangedFromSerializer
     queryset = Port.objects.none()  # tells the schema the model; the rows come from get_queryset
     lookup_value_converter = "int"
     filter_backends = ()
@@ -73,6 +72,18 @@ class PortPastViewSet(GenericViewSet[Port]):
 
     def get_queryset(self) -> PortQuerySet:
         return ports_for(self.request.user).select_related("device")
+
+    def ours(self) -> Port:
+        """The port, if the user may change what belongs to it."""
+        port: Port = self.get_object()
+        check_right(self.request.user, Right.CONFIGURE, port.device)
+        return port
+
+
+class PortPastViewSet(OfOnePort):
+    """What a port is from a moment on."""
+
+    serializer_class: type[serializers.BaseSerializer[Any]] = ChangedFromSerializer
 
     @extend_schema(responses=ChangedFromSerializer)
     @action(detail=True)
@@ -84,7 +95,7 @@ class PortPastViewSet(GenericViewSet[Port]):
     @action(detail=True, methods=["post"], url_path="change-from")
     def change_from(self, request: Request, **_kwargs: Any) -> Response:
         """Let the port be something else from a moment on; what was measured before stays with what it was then."""
-        port = self._ours()
+        port = self.ours()
         values = sent(ChangeFrom, request)
         at_ms = whole_hour(round(values.pop("at").timestamp() * 1000))
         try:
@@ -99,14 +110,9 @@ class PortPastViewSet(GenericViewSet[Port]):
     @action(detail=True, methods=["post"], url_path="take-back")
     def take_back(self, request: Request, **_kwargs: Any) -> Response:
         """Undo the last change from a moment on."""
-        port = self._ours()
+        port = self.ours()
         try:
             take_back(port, who=request.user)
         except NotChanged as refusal:
             raise refused("port", refusal) from refusal
         return Response(ChangedFromSerializer(self.get_object()).data)
-
-    def _ours(self) -> Port:
-        port: Port = self.get_object()
-        check_right(self.request.user, Right.CONFIGURE, port.device)
-        return port

@@ -12,13 +12,9 @@ from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
-from devices.access import ReadOrConfigure, Right, ports_for
-from devices.api_settings import check_right
+from devices.api_port_past import OfOnePort
 from devices.api_units import refused, sent
-from devices.models import Port
-from devices.querysets import PortQuerySet
 from readings import bad_spans
 from readings.models import BadSpan
 from readings.periods import to_datetime, to_ms
@@ -49,18 +45,10 @@ class WhatIsBad(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=200)
 
 
-class BadSpanViewSet(GenericViewSet[Port]):
+class BadSpanViewSet(OfOnePort):
     """What of a port's measurements is bad."""
 
-    permission_classes = (ReadOrConfigure,)
     serializer_class: type[serializers.BaseSerializer[Any]] = BadSpanSerializer
-    queryset = Port.objects.none()  # tells the schema the model; the rows come from get_queryset
-    lookup_value_converter = "int"
-    filter_backends = ()
-    pagination_class = None
-
-    def get_queryset(self) -> PortQuerySet:
-        return ports_for(self.request.user).select_related("device")
 
     @extend_schema(responses=BadSpanSerializer(many=True))
     @action(detail=True, url_path="bad-spans")
@@ -73,7 +61,7 @@ class BadSpanViewSet(GenericViewSet[Port]):
     @marked.mapping.post
     def mark(self, request: Request, **_kwargs: Any) -> Response:
         """Let what the port measured in a span count nowhere; it is kept. The answer tells which whole minutes."""
-        port = self._ours()
+        port = self.ours()
         asked = sent(WhatIsBad, request)
         start_ms, end_ms = to_ms(asked["start"]), to_ms(asked["end"])
         try:
@@ -86,14 +74,9 @@ class BadSpanViewSet(GenericViewSet[Port]):
     @action(detail=True, methods=["post"], url_path="bad-spans/<int:span_id>/lift")
     def lift(self, request: Request, span_id: int, **_kwargs: Any) -> Response:
         """Let what was measured in a bad span count again."""
-        span = get_object_or_404(BadSpan, port=self._ours(), pk=span_id)
+        span = get_object_or_404(BadSpan, port=self.ours(), pk=span_id)
         try:
             span = bad_spans.lift(span, who=request.user)
         except bad_spans.NotMarked as refusal:
             raise refused("span", refusal) from refusal
         return Response(BadSpanSerializer(span).data)
-
-    def _ours(self) -> Port:
-        port: Port = self.get_object()
-        check_right(self.request.user, Right.CONFIGURE, port.device)
-        return port

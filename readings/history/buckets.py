@@ -13,12 +13,13 @@ from django.db.models.expressions import Combinable
 from readings import periods
 from readings.bad_minutes import BadOf
 from readings.history import unrolled
-from readings.history.rows import Piece, Rows, Source, by_key, fetch, numbers
+from readings.history.rows import Piece, Source, by_key
 from readings.history.thinning import FloatArray, IntArray, Points, joined, merged
 from readings.history.turns import TurnsOf
 from readings.history.unrolled import DeviceKeys, DeviceMinutes
 from readings.periods import HOUR_MS, MINUTE_MS
 from readings.quantities import ACTIVE_POWER, Quantity
+from readings.statements import Rows, fetch, numbers
 
 Bucket = Literal["minute", "hour", "day"]
 

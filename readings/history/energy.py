@@ -16,13 +16,14 @@ from readings.bad_minutes import BadOf
 from readings.history import unrolled
 from readings.history.eras import as_they_were, is_plain
 from readings.history.port_energy import PortEnergy
-from readings.history.rows import PORTS, Days, Piece, Rows, fetch, integers, zones_of
+from readings.history.rows import PORTS, Days, Piece, integers, zones_of
 from readings.history.thinning import IntArray
 from readings.history.turns import energy_moments
 from readings.history.unrolled import Unfinished
 from readings.models import PortDay, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS
 from readings.quantities import ACTIVE_POWER
+from readings.statements import Rows, fetch
 
 EnergyBucket = Literal["total", "hour", "day", "month"]
 

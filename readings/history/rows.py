@@ -21,10 +21,8 @@ from readings.models import (
     PortReading,
 )
 from readings.periods import HOUR_MS, MINUTE_MS, floor_hour, floor_minute
-from readings.statements import Row, Rows, fetch, numbers
+from readings.statements import Row, Rows
 from readings.store.archive.layout import KINDS, Kind
-
-__all__ = ["Row", "Rows", "fetch", "numbers"]  # of `readings.statements`, for the rest of history
 
 UNMADE: Final = -1  # beside a device whose day rows are not all made in its zone
 

@@ -13,7 +13,7 @@ from devices.querysets import silence_limit
 from readings.bad_minutes import NOTHING_BAD, BadMinutes, BadOf, bad_of
 from readings.history.buckets import NO_TIMES, Bucket, Grid, Rolled, Wanted, rolled
 from readings.history.levels import STEP_MS, Asked, Extent, Resolution, finer_level, level_for
-from readings.history.rows import DEVICES, PORTS, Days, Rows, Source, by_key, fetch, numbers, zones_of
+from readings.history.rows import DEVICES, PORTS, Days, Source, by_key, zones_of
 from readings.history.thinning import (
     BoolArray,
     FloatArray,
@@ -30,6 +30,7 @@ from readings.history.unrolled import Unfinished, unfinished
 from readings.models import BadSpan
 from readings.periods import MINUTE_MS, floor_minute
 from readings.quantities import Quantity
+from readings.statements import Rows, fetch, numbers
 from readings.store.archive.together import LEAST_HOT_MS, DeviceSpan, with_files
 from readings.store.archive.together import merged as merged_with_files
 

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.db.models import Value
 
 from readings.bad_minutes import BadOf, bad_of
-from readings.history.rows import DEVICES, UNMADE, Rows, Source, fetch, integers, more_than, numbers, unmade_days
+from readings.history.rows import DEVICES, UNMADE, Source, integers, more_than, unmade_days
 from readings.history.thinning import FloatArray, IntArray
 from readings.models import BadSpan, DeviceReading, DirtyBucket
 from readings.periods import MINUTE_MS, floor_minute
 from readings.quantities import Quantity
+from readings.statements import Rows, fetch, numbers
 from readings.store.archive.together import (
     LEAST_HOT_MS,
     DeviceSpan,

@@ -5,23 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
 
+import numpy as np
 from django.db.models import Max, Min
 
-from readings.archive_models import ArchiveFile
-from readings.importing.errors import NotImported
-from readings.models import DeviceHour, DeviceMinute, DeviceReading
+from readings.models import DeviceHour, DeviceMinute
 from readings.periods import HOUR_MS, MINUTE_MS, floor_hour
-from readings.store.archive.errors import FileMissing
-from readings.store.archive.files import integers
-from readings.store.archive.layout import KINDS
-from readings.store.archive.moving import read_whole
-from readings.store.recompute import computable_since
-
-_READINGS = KINDS["device_readings"]
-_LOOKS: Final = 5
+from readings.store.archive.together import in_order
+from readings.store.lines import DEVICE_LINES
+from readings.store.recompute import SomeLines, computable_since, readings_touching
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +36,10 @@ class Measured:
 
 def measured_between(device_id: int, start_ms: int, end_ms: int) -> Measured:
     """What is measured of [start_ms, end_ms], in rows and in the archive's files. Raises ArchiveError."""
-    files = _files(device_id, start_ms, end_ms)
-    for _ in range(_LOOKS):
-        found = _in_rows(device_id, start_ms, end_ms)
-        before, files = files, _files(device_id, start_ms, end_ms)
-        if before != files:
-            continue  # rows were moved into files meanwhile, or back
-        try:
-            for file in files:
-                found.update(_in_file(file.path, file))
-        except FileMissing:
-            if ArchiveFile.objects.filter(pk__in=[file.pk for file in files]).count() == len(files):
-                raise
-            continue  # another one took its place
-        ends = sorted(found.items())
-        return Measured([time_ms for time_ms, _ in ends], [time_ms - window_ms for time_ms, window_ms in ends])
-    raise NotImported("The archive is being changed all the time. Start the import again later.")
-
-
-def _in_rows(device_id: int, start_ms: int, end_ms: int) -> dict[int, int]:
-    """Windows by time, and that of the next reading, which may reach back."""
-    rows = DeviceReading.objects.filter(device=device_id).values_list("time", "window_ms")
-    later = rows.filter(time__gt=end_ms).order_by("time")[:1]
-    return dict([*rows.filter(time__gte=start_ms, time__lte=end_ms), *later])
-
-
-def _files(device_id: int, start_ms: int, end_ms: int) -> list[ArchiveFile]:
-    files = ArchiveFile.objects.filter(kind=_READINGS.name, device=device_id).order_by("start_ms")
-    later = files.filter(last_ms__gt=end_ms)[:1]
-    return list({file.pk: file for file in (*files.filter(start_ms__lte=end_ms, end_ms__gt=start_ms), *later)}.values())
-
-
-@lru_cache(maxsize=4)
-def _in_file(_path: str, file: ArchiveFile) -> dict[int, int]:
-    """Windows by time. A path never changes its content."""
-    table = read_whole(_READINGS, file)
-    return dict(zip(integers(table, "time").tolist(), integers(table, "window_ms").tolist(), strict=True))
+    device = SomeLines(DEVICE_LINES, [device_id], [device_id])
+    found = in_order(readings_touching(device, start_ms - 1, end_ms, 0))
+    times, windows = found[:, 1].astype(np.int64), found[:, 2].astype(np.int64)
+    return Measured(times.tolist(), (times - windows).tolist())
 
 
 def only_sums_until(device_id: int) -> int | None:

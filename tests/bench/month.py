@@ -65,8 +65,8 @@ def _store_month(device: Device, begin_ms: int) -> None:
 
 
 def _moved(kind: Kind, table: pa.Table, by_ms: int) -> pa.Table:
-    column = table.schema.get_field_index(kind.moment)
-    moments = pa.array(files.integers(table, kind.moment) + by_ms).cast(table.schema.field(column).type)
+    column = table.schema.get_field_index("time")
+    moments = pa.array(files.integers(table, "time") + by_ms).cast(table.schema.field(column).type)
     return table.set_column(column, table.schema.field(column), moments)
 
 

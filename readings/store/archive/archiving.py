@@ -92,14 +92,14 @@ def _move_all(pieces: Iterator[Piece], turn: Turn | None) -> Archived:
 
 def _due(kind: Kind, before_ms: int, now_ms: int, device_ids: Devices) -> Iterator[Piece]:
     """Whole hours or days with rows, device by device, the one with the oldest rows first."""
-    before_ms = before_ms // kind.step_ms * kind.step_ms
+    before_ms = before_ms // HOUR_MS * HOUR_MS
     for device_id, first_ms in first_moments(kind, before_ms, device_ids).items():
         holds = _holds(device_id, now_ms)
         newest = newest_moment(kind, device_id)
-        end_ms = before_ms if newest is None else min(before_ms, newest // kind.step_ms * kind.step_ms)
+        end_ms = before_ms if newest is None else min(before_ms, newest // HOUR_MS * HOUR_MS)
         start: int | None = first_ms
-        while start is not None and (start := start // kind.step_ms * kind.step_ms) + kind.step_ms <= end_ms:
-            piece = Piece(kind, device_id, start, start + kind.step_ms)
+        while start is not None and (start := start // HOUR_MS * HOUR_MS) + HOUR_MS <= end_ms:
+            piece = Piece(kind, device_id, start, start + HOUR_MS)
             if not _is_held(piece, holds):
                 yield piece
             start = next_moment(kind, device_id, piece.end_ms)

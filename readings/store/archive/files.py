@@ -23,7 +23,6 @@ LAYOUT: Final = "1"
 _TYPES: Final = {
     "int16": pa.int16(),
     "int32": pa.int32(),
-    "int64": pa.int64(),
     "bool": pa.bool_(),
     "time": pa.timestamp("ms", tz="UTC"),
 }
@@ -51,7 +50,7 @@ def table_of(kind: Kind, rows: Sequence[Sequence[Any]], port: tuple[int, int] | 
 def joined(kind: Kind, tables: Iterable[Table]) -> Table:
     """All of these in order of line and time; what is there twice is taken from the earlier table."""
     table = pa.concat_tables([schema_of(kind).empty_table(), *tables])
-    moments = integers(table, kind.moment)
+    moments = integers(table, "time")
     ports = integers(table, "port") if kind.of_ports else np.zeros(len(moments), dtype=np.int64)
     order = np.lexsort((moments, ports))
     ports, moments = ports[order], moments[order]

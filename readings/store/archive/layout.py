@@ -3,15 +3,15 @@
     {kind}/device={id}/day={YYYY-MM-DD}/{HH}-{sha8}.parquet       an hour of readings
     {kind}/device={id}/day={YYYY-MM-DD}/day-{sha8}.parquet        a UTC day of readings
 
-A reading belongs to the hour that holds its time. The name holds the
-beginning of the hash of what is in the file, so a path never changes its content.
+A reading belongs to the hour that holds its time. The name holds the beginning of the hash of what is in the file, so a
+path never changes its content.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from readings.models import Reading, Rollup
+from readings.models import Reading
 from readings.periods import HOUR_MS
 from readings.quantities import Quantity
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines
@@ -24,10 +24,10 @@ KindName = Literal["port_readings", "device_readings"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a file; ``quantity`` is whose unit and scale the integers are in, times ms where it is a sum."""
+    """A column of a file; ``quantity`` is whose unit and scale the integers are in."""
 
     name: str
-    type: Literal["int16", "int32", "int64", "bool", "time"]
+    type: Literal["int16", "int32", "bool", "time"]
     nullable: bool = False
     quantity: Quantity | None = None
     unit: str = ""
@@ -39,12 +39,12 @@ class Kind:
 
     name: KindName
     lines: Lines
-    table: type[Reading] | type[Rollup]
-    moment: Literal["time", "start"]
-    step_ms: int
-    """How much is written at once: an hour, or a day."""
     columns: tuple[Column, ...]
-    """Those after the line: the moment first, then as in the table."""
+    """Those after the line: the time first, then as in the table."""
+
+    @property
+    def table(self) -> type[Reading]:
+        return self.lines.readings
 
     @property
     def key(self) -> str:
@@ -80,8 +80,8 @@ def _reading_columns(lines: Lines) -> tuple[Column, ...]:
 KINDS: Final[dict[KindName, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("port_readings", PORT_LINES, PORT_LINES.readings, "time", HOUR_MS, _reading_columns(PORT_LINES)),
-        Kind("device_readings", DEVICE_LINES, DEVICE_LINES.readings, "time", HOUR_MS, _reading_columns(DEVICE_LINES)),
+        Kind("port_readings", PORT_LINES, _reading_columns(PORT_LINES)),
+        Kind("device_readings", DEVICE_LINES, _reading_columns(DEVICE_LINES)),
     )
 }
 READINGS: Final = (KINDS["port_readings"], KINDS["device_readings"])
@@ -96,8 +96,7 @@ def unit_of(column: Column) -> tuple[str, int]:
     """What one is in this column: its unit, and how many stored units make one of it."""
     if column.quantity is None:
         return column.unit, 1
-    unit = column.quantity.unit
-    return (f"{unit}·ms" if column.name.endswith("_sum") else unit), column.quantity.scale
+    return column.quantity.unit, column.quantity.scale
 
 
 def floor_day(ms: int) -> int:

@@ -109,7 +109,7 @@ def _first_touched(kind: Kind, rows: files.Table, start_ms: int) -> int:
     if not len(rows):
         return start_ms
     windows = files.integers(rows, "window_ms").clip(min=1)
-    return min(start_ms, int((files.integers(rows, kind.moment) - windows).min()))
+    return min(start_ms, int((files.integers(rows, "time") - windows).min()))
 
 
 def _span(piece: Piece, old: Sequence[ArchiveFile]) -> tuple[int, int]:
@@ -120,7 +120,7 @@ def _span(piece: Piece, old: Sequence[ArchiveFile]) -> tuple[int, int]:
 def described(piece: Piece, old: Sequence[ArchiveFile], table: files.Table, content: bytes) -> ArchiveFile:
     """What names a file that holds a piece and all that was in old files; not saved."""
     start_ms, end_ms = _span(piece, old)
-    moments = files.integers(table, piece.kind.moment)
+    moments = files.integers(table, "time")
     windows = files.integers(table, "window_ms")
     sha256 = hashlib.sha256(content).hexdigest()
     return ArchiveFile(

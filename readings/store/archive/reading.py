@@ -1,7 +1,7 @@
 """What lies in files, for those who read: tables of numbers, as the rows of the database would be.
 
-A table has a row per reading or minute: line, moment (epoch ms), then the wanted columns, NaN where a value is NULL;
-in order of line and moment. Stored integers are exact in it up to 2**53.
+A table has a row per reading: line, time (epoch ms), then the wanted columns, NaN where a value is NULL;
+in order of line and time. Stored integers are exact in it up to 2**53.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def read_files(kind: Kind, files: Sequence[ArchiveFile], wanted: Wanted) -> Floa
 
 
 def _read_file(place: Place, kind: Kind, file: ArchiveFile, wanted: Wanted) -> FloatArray:
-    names = [*(["port_id"] if kind.of_ports else []), kind.moment, *wanted.columns]
+    names = [*(["port_id"] if kind.of_ports else []), "time", *wanted.columns]
     try:
         with place.open(file.path) as stream:
             about = _about(place.root, file.path)
@@ -53,7 +53,7 @@ def _read_file(place: Place, kind: Kind, file: ArchiveFile, wanted: Wanted) -> F
 
 
 def _numbers(table: Any, kind: Kind, device_id: int, wanted: Wanted) -> FloatArray:
-    moments = table.column(kind.moment).cast(pa.int64()).to_numpy()
+    moments = table.column("time").cast(pa.int64()).to_numpy()
     inside = (moments >= wanted.start_ms) & (moments < wanted.end_ms)
     found = np.empty((int(inside.sum()), 2 + len(wanted.columns)))
     found[:, 0] = table.column("port_id").to_numpy()[inside] if kind.of_ports else device_id
@@ -80,7 +80,7 @@ def _about(root: str, path: str) -> Any:
 def _groups(about: Any, kind: Kind, wanted: Wanted) -> list[int]:
     """The row groups that may hold something of a span and of these ports, by their statistics."""
     names = [about.schema.column(n).name for n in range(about.num_columns)]
-    moment, line = names.index(kind.moment), names.index("port_id") if kind.of_ports else None
+    moment, line = names.index("time"), names.index("port_id") if kind.of_ports else None
     found = []
     for group in range(about.num_row_groups):
         chunks = about.row_group(group)

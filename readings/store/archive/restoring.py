@@ -9,6 +9,7 @@ import numpy as np
 from django.db import connection, transaction
 
 from readings.archive_models import ArchiveFile, ArchiveHold
+from readings.periods import HOUR_MS
 from readings.store.archive import files
 from readings.store.archive.archiving import PAUSE_S
 from readings.store.archive.layout import KINDS, Kind
@@ -52,7 +53,7 @@ def restore(  # noqa: PLR0913 - options with names
 
 def _restore_file(kind: Kind, file: ArchiveFile, pause: Callable[[float], None], step: Step) -> int:
     table = read_whole(kind, file)
-    of_step = files.integers(table, kind.moment) // kind.step_ms
+    of_step = files.integers(table, "time") // HOUR_MS
     steps = np.unique(of_step).tolist()
     for one in steps:
         rows = files.rows_of(kind, table.take(np.flatnonzero(of_step == one)))

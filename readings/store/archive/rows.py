@@ -46,7 +46,7 @@ def read_rows(piece: Piece) -> files.Table:
     kind = piece.kind
     statement = (
         f"SELECT {', '.join(kind.names)} FROM {kind.table._meta.db_table} "  # noqa: S608 - our own names
-        f"WHERE {kind.key} = %s AND {kind.moment} >= %s AND {kind.moment} < %s ORDER BY {kind.moment}"
+        f"WHERE {kind.key} = %s AND time >= %s AND time < %s ORDER BY time"
     )
     tables = []
     for line in lines_of(kind, piece.device_id):
@@ -92,8 +92,8 @@ def first_moments(kind: Kind, before_ms: int, device_ids: Iterable[int] | None) 
     device = "device_id" if kind.of_ports else "pk"
     if device_ids is not None:
         owners = owners.filter(**{f"{device}__in": list(device_ids)})
-    rows = kind.table._default_manager.filter(**{kind.key: OuterRef("pk")}).order_by(kind.moment)
-    found = owners.annotate(first_ms=Subquery(rows.values(kind.moment)[:1])).filter(first_ms__lt=before_ms)
+    rows = kind.table._default_manager.filter(**{kind.key: OuterRef("pk")}).order_by("time")
+    found = owners.annotate(first_ms=Subquery(rows.values("time")[:1])).filter(first_ms__lt=before_ms)
     first: dict[int, int] = {}
     for device_id, first_ms in found.order_by("first_ms").values_list(device, "first_ms"):
         first.setdefault(device_id, first_ms)
@@ -102,11 +102,11 @@ def first_moments(kind: Kind, before_ms: int, device_ids: Iterable[int] | None) 
 
 def next_moment(kind: Kind, device_id: int, since_ms: int) -> int | None:
     """When the device's first row at or after a moment is."""
-    return _edge(kind, device_id, f"MIN({kind.moment})", since_ms)
+    return _edge(kind, device_id, "MIN(time)", since_ms)
 
 
 def newest_moment(kind: Kind, device_id: int) -> int | None:
-    return _edge(kind, device_id, f"MAX({kind.moment})", 0)
+    return _edge(kind, device_id, "MAX(time)", 0)
 
 
 def _edge(kind: Kind, device_id: int, edge: str, since_ms: int) -> int | None:
@@ -116,7 +116,7 @@ def _edge(kind: Kind, device_id: int, edge: str, since_ms: int) -> int | None:
     with connection.cursor() as cursor:
         for line in lines_of(kind, device_id):
             cursor.execute(
-                f"SELECT {edge} FROM {table} WHERE {kind.key} = %s AND {kind.moment} >= %s",  # noqa: S608
+                f"SELECT {edge} FROM {table} WHERE {kind.key} = %s AND time >= %s",  # noqa: S608
                 [line.pk, since_ms],
             )
             found += [value for (value,) in cursor.fetchall() if value is not None]
@@ -124,5 +124,5 @@ def _edge(kind: Kind, device_id: int, edge: str, since_ms: int) -> int | None:
 
 
 def _between(kind: Kind, line: int, start_ms: int, end_ms: int) -> QuerySet[Any]:
-    span = {kind.key: line, f"{kind.moment}__gte": start_ms, f"{kind.moment}__lt": end_ms}
+    span = {kind.key: line, "time__gte": start_ms, "time__lt": end_ms}
     return kind.table._default_manager.filter(**span)

@@ -2,9 +2,12 @@
 
 import csv
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 OTHER = "ASY0398_V003.300_SN00000002"
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -117,11 +121,26 @@ def test_files_that_cannot_be_imported(tmp_path: Path) -> None:
     assert "There is no user 'nobody'." in refused("--sqlite", no_rows, "--as", "nobody")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_the_right_to_read_it(folder: Path) -> None:
-    path = folder / f"{ASSY}.db"
-    path.chmod(0)
-    assert "cannot be read: Permission denied." in refused("--sqlite", path)
+@contextmanager
+def as_somebody_else() -> Iterator[None]:
+    """Root may read everything."""
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
+def test_a_file_without_the_right_to_read_it() -> None:
+    with TemporaryDirectory() as folder:  # which others can enter, unlike those of a test
+        Path(folder).chmod(0o711)
+        path = write_sqlite(Path(folder) / f"{ASSY}.db", Their(local_seconds(START, 3)))
+        assert ASSY in run("--sqlite", path, "--dry-run")
+        path.chmod(0)
+        with as_somebody_else():
+            assert "cannot be read: Permission denied." in refused("--sqlite", path)
 
 
 def test_a_unit_is_given_for_a_single_database_only(folder: Path) -> None:
