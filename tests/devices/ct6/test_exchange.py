@@ -75,7 +75,7 @@ def test_a_unit_that_hangs_is_given_up_after_the_timeout() -> None:
         started = time.monotonic()
         with pytest.raises(UnitUnreachable, match=r"within 0\.2 s") as error:
             client_of(server, timeout_s=0.2).stats()
-        assert 0.2 <= time.monotonic() - started < 3
+        assert 0.2 <= time.monotonic() - started < 8
         assert server.closed_early == 0  # the whole request was sent, or the unit would stay busy
         assert server.commands == ["get_stats"]
     assert error.value.retryable
@@ -96,7 +96,7 @@ def test_a_unit_that_trickles_is_given_up_after_the_timeout_too() -> None:
         started = time.monotonic()
         with pytest.raises(UnitUnreachable):
             UnitClient(LOOPBACK, listener.getsockname()[1], timeout_s=0.3).stats()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 8
         stop.set()
         assert trickling.exception(5) is None or isinstance(trickling.exception(5), ConnectionError)
 

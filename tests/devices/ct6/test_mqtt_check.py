@@ -60,7 +60,7 @@ def test_a_server_that_never_answers_is_given_up_in_time() -> None:
     with mqtt_listener(silent=True) as listener:
         start_s = time.monotonic()
         check = sent_to(listener, timeout_s=0.5)
-        assert time.monotonic() - start_s < 3
+        assert time.monotonic() - start_s < 8
     assert (check.taken, check.answered) == (False, False)
     assert "takes connections but does not answer as an MQTT server" in str(check)
 

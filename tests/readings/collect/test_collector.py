@@ -413,7 +413,7 @@ def test_a_duration_ends_by_itself(fleet: Fleet) -> None:
     targets = Targets(tuple(unit.address for unit in fleet.units), broadcast=False, port=fleet.ayt_port)
     started_s = time.monotonic()
     run(Collector(Plan(targets, PERIOD_S, duration_s=1.0, flush_s=0.1)))
-    assert 1.0 <= time.monotonic() - started_s < 6.0
+    assert 1.0 <= time.monotonic() - started_s < 20.0
     for unit in fleet.units:
         assert_stored_exactly(unit)
 

@@ -197,7 +197,7 @@ def test_one_that_ends_hands_over_at_once(fleet: Fleet, caplog: pytest.LogCaptur
             until(lambda: STANDING_BY in caplog.text)
             former = holder()
             end_first()
-            assert until(lambda: holder() not in (former, None)) < 3
+            assert until(lambda: holder() not in (former, None)) < 5
             until(more_readings(8))
     assert_no_time_is_measured_twice()
     for unit in fleet.units:
@@ -241,7 +241,7 @@ def test_one_that_stands_by_ends_at_once(fleet: Fleet) -> None:
         with collecting(fleet) as end_second:
             started_s = time.monotonic()
             end_second()
-            assert time.monotonic() - started_s < 2
+            assert time.monotonic() - started_s < 4  # less than it waits for a lease
         until(more_readings(4))
 
 
