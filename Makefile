@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo remove-demo test soak lint types format messages bench lock clean
+.PHONY: help run demo remove-demo test soak lint types format messages bench bench-scale lock clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ messages: $(VENV)/dev.stamp  ## Bring the texts to translate up to date and comp
 
 bench: $(VENV)/dev.stamp  ## Measure speed and memory; writes bench.json
 	$(BIN)/python -m tests.servers -- $(BIN)/python -m tests.bench
+
+bench-scale: $(VENV)/dev.stamp  ## Say which part breaks first with up to 100,000 units, from measured costs
+	$(BIN)/python -m tests.servers -- $(BIN)/python -m tests.bench.scale
 
 lock: $(VENV)/dev.stamp  ## Pin the newest allowed packages, with their hashes
 	for set in base mysql dev; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \

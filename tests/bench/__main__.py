@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench.scratch import environment
+
 ENGINES = {"mariadb": os.environ["CT6_TEST_MARIADB_URL"], "sqlite": ""}
 LIMIT_S = 1800
 
@@ -17,20 +19,8 @@ LIMIT_S = 1800
 def measure(engine: str, url: str, scratch: Path) -> list[dict[str, object]]:
     """The figures of one engine, from a fresh process with that database."""
     result = scratch / "figures.json"
-    (scratch / "static").mkdir()
-    environment = {
-        **os.environ,
-        "CT6_DATA_DIR": str(scratch),
-        "DATABASE_URL": url,
-        "DJANGO_SETTINGS_MODULE": "ct6site.settings",
-        "SECRET_KEY": "only-for-benchmarks",
-        "CT6_ADOPT": "all",
-        "CT6_TIMEZONE": "Europe/London",
-        "CT6_ADDRESSES": "127.0.0.1",
-        "CT6_LOG_LEVEL": "WARNING",
-    }
     command = [sys.executable, "-m", "tests.bench.engine", engine, str(result)]
-    subprocess.run(command, check=True, env=environment, timeout=LIMIT_S)
+    subprocess.run(command, check=True, env=environment(url, scratch), timeout=LIMIT_S)
     figures: list[dict[str, object]] = json.loads(result.read_text())
     return figures
 

@@ -25,7 +25,7 @@ from tests.bench.figures import Figure, figure, median_s
 
 _NS = 1_000_000
 _TREMBLE = 0.001
-_HOURS = 8
+HOURS = 8
 _ATTRIBUTES = {
     "active_power": "active_power_w", "reactive_power": "reactive_power_var", "apparent_power": "apparent_power_va",
     "power_factor": "power_factor", "current_rms": "current_rms_a", "current_peak": "current_peak_a",
@@ -37,7 +37,8 @@ def archive_figures(engine: str, device: Device, now_ms: int, scratch: Path) -> 
     """The device has no readings yet."""
     settings.CT6_ARCHIVE = str(scratch / "archive")
     suffix = "" if engine == "mariadb" else f"_{engine}"
-    hours_s = _archive_hours(device, now_ms)
+    store_hours(device, now_ms)
+    hours_s = archive_hours(device, now_ms)
     found = [figure(f"archive_unit_hour_s{suffix}", statistics.median(hours_s), "s")]
     if engine == "mariadb":
         found.append(figure("archive_bytes_per_unit_second", _bytes_of_day(device, floor_day(now_ms)) / 86_400, "B"))
@@ -70,16 +71,20 @@ def _rows(columns: list[Any]) -> list[tuple[int, ...]]:
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _archive_hours(device: Device, now_ms: int) -> list[float]:
-    """The seconds that each of some hours takes, among other hours that stay hot."""
-    for name, of_lines in readings_of(device, now_ms - _HOURS * HOUR_MS, now_ms).items():
+def store_hours(device: Device, now_ms: int) -> None:
+    """Some hours of seconds, rolled up as far as the archive can see."""
+    for name, of_lines in readings_of(device, now_ms - HOURS * HOUR_MS, now_ms).items():
         kind = next(kind for kind in READINGS if kind.name == name)
         for line, rows in zip(lines_of(kind, device.pk), of_lines, strict=True):
             for begin in range(0, len(rows), 5_000):
                 insert_rows(kind, [(line.pk, *row) for row in rows[begin : begin + 5_000]])
     DirtyBucket.objects.filter(device=device).delete()
+
+
+def archive_hours(device: Device, now_ms: int) -> list[float]:
+    """The seconds that each of some hours takes, among other hours that stay hot."""
     seconds = []
-    for hour_ms in range(now_ms - _HOURS * HOUR_MS, now_ms - HOUR_MS, HOUR_MS):
+    for hour_ms in range(now_ms - HOURS * HOUR_MS, now_ms - HOUR_MS, HOUR_MS):
         started = time.perf_counter()
         turn = archiving.Turn(pause=lambda _seconds: None)
         done = archiving.archive_due(now_ms, device_ids=[device.pk], until_ms=hour_ms + HOUR_MS, turn=turn)
@@ -108,4 +113,4 @@ def _day_read(engine: str, device: Device, now_ms: int) -> Figure:
     wanted = together.Wanted(now_ms - 2 * DAY_MS, now_ms + DAY_MS, ["active_power", "window_ms"])
     span, kind = together.DeviceSpan(device.pk, wanted.start_ms, wanted.end_ms), KINDS["port_readings"]
     seconds = median_s(lambda: read_files(kind, together.files_of(kind, [span]), wanted))
-    return figure(f"archive_read_{_HOURS - 1}_hour_files_ms_{engine}", 1000 * seconds, "ms")
+    return figure(f"archive_read_{HOURS - 1}_hour_files_ms_{engine}", 1000 * seconds, "ms")

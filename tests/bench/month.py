@@ -16,10 +16,10 @@ from readings.periods import HOUR_MS
 from readings.quantities import ACTIVE_POWER
 from readings.store import rollups
 from readings.store.archive import files
-from readings.store.archive.layout import DAY_MS, KINDS, Kind
+from readings.store.archive.layout import DAY_MS, KINDS, MINUTES, Kind
 from readings.store.archive.moving import described
 from readings.store.archive.place import archive
-from readings.store.archive.rows import Piece, insert_rows
+from readings.store.archive.rows import Piece, insert_rows, read_rows
 from readings.store.lines import DEVICE_LINES, PORT_LINES
 from tests.bench.archive import readings_of, tables_of_day
 from tests.bench.figures import Figure, figure, median_s
@@ -43,7 +43,12 @@ def month_figures(engine: str, device: Device, end_ms: int, scratch: Path) -> li
         raise SystemExit(f"rebuilt {done.minutes} minutes of {DAYS} days")
     rollups.roll_up_closed(end_ms + HOUR_MS)
     now_ms = end_ms + HOT_HOURS * HOUR_MS
-    size = [figure("db_bytes_per_unit_second", _bytes_per_second(), "B, from a month")] if engine == "mariadb" else []
+    size = []
+    if engine == "mariadb":
+        size = [
+            figure("db_bytes_per_unit_second", _bytes_per_second(), "B, from a month"),
+            figure("archive_minute_bytes_per_unit_second", _minute_bytes(device, begin_ms + DAY_MS) / 86_400, "B"),
+        ]
     return [
         figure(f"rebuild_unit_year_s{suffix}", rebuild_s * _YEAR_DAYS / DAYS, "s, from a month"),
         *size,
@@ -80,21 +85,27 @@ def _store_hot_hours(device: Device, end_ms: int) -> None:
 
 
 def _bytes_per_second() -> float:
-    """After a year: the hot hours, and all minutes, hours and days; by what a row takes, without the year's rows."""
+    """After a year: hot hours, minutes that are no files yet, all hours and days; by what a row takes."""
     seconds = _YEAR_DAYS * 86_400
     total = 0.0
     for lines, count in ((PORT_LINES, 6), (DEVICE_LINES, 1)):
         for table, rows in (
             (lines.readings, HOT_HOURS * 3_600),
-            (lines.minutes, _YEAR_DAYS * 1_440),
+            (lines.minutes, settings.CT6_MINUTE_DAYS * 1_440),
             (lines.hours, _YEAR_DAYS * 24),
             (lines.days, _YEAR_DAYS),
         ):
-            total += count * rows * _bytes_per_row(table._meta.db_table)
+            total += count * rows * bytes_per_row(table._meta.db_table)
     return total / seconds
 
 
-def _bytes_per_row(table: str) -> float:
+def _minute_bytes(device: Device, day_ms: int) -> int:
+    """What the minutes of a day take in the archive."""
+    pieces = [Piece(kind, device.pk, day_ms, day_ms + DAY_MS) for kind in MINUTES]
+    return sum(len(files.to_bytes(piece.kind, read_rows(piece), device)) for piece in pieces)
+
+
+def bytes_per_row(table: str) -> float:
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE TABLE {table}")
         cursor.fetchall()

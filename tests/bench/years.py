@@ -17,12 +17,12 @@ SPIKE = 999_990
 _ROWS_AT_ONCE = 5000
 
 
-def store_years(device: Device, end_ms: int) -> None:
+def store_years(device: Device, end_ms: int, *, minute_days: int = MINUTE_DAYS, all_days: int = YEARS_DAYS) -> None:
     """Minutes of the last 92 days, hours and days of ten years, for all ports; 12 hours before the end was a spike."""
-    days = day_edges(end_ms - YEARS_DAYS * DAY_MS, end_ms, device.timezone)
+    days = day_edges(end_ms - all_days * DAY_MS, end_ms, device.timezone)
     spike_ms = end_ms - 12 * HOUR_MS
-    minutes = np.arange(end_ms - MINUTE_DAYS * DAY_MS, end_ms, MINUTE_MS)
-    hours = np.arange(end_ms - YEARS_DAYS * DAY_MS, end_ms, HOUR_MS)
+    minutes = np.arange(end_ms - minute_days * DAY_MS, end_ms, MINUTE_MS)
+    hours = np.arange(end_ms - all_days * DAY_MS, end_ms, HOUR_MS)
     ports = list(device.ports.order_by("number").values_list("pk", flat=True))
     for table, starts in (
         (PORT_LINES.minutes, minutes),
