@@ -118,7 +118,7 @@ def _what_next(moved: Moved, url: str) -> list[str]:
         "SECRET_KEY has to stay the same: stored passwords and the addresses of alert channels are locked with it.",
     ]
     if moved.files:
-        lines.append(
-            f"The files of the archive stay at {settings.CT6_ARCHIVE}: with another CT6_DATA_DIR set CT6_ARCHIVE to it."
-        )
+        is_folder = settings.CT6_ARCHIVE.startswith("/")  # the address of a store may hold its password
+        where = f"at {settings.CT6_ARCHIVE}" if is_folder else "where CT6_ARCHIVE says"
+        lines.append(f"The files of the archive stay {where}: with another CT6_DATA_DIR set CT6_ARCHIVE to it.")
     return lines

@@ -4,10 +4,11 @@ A file is whole or not there: a folder gets it under a temporary name first, for
 an object store shows an object only once all of it has arrived.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from django.conf import settings
 from pyarrow import ArrowException, fs
 
+from readings.archive_models import ArchiveFile
+from readings.store.archive import s3
 from readings.store.archive.errors import ArchiveOff, ArchiveUnreachable, FileMissing
 
 Step = Callable[[str], None]
@@ -37,13 +40,20 @@ class Found:
 class Place:
     """Files by their path below ``root``. Its methods raise ArchiveUnreachable; FileMissing where that is said."""
 
-    root: str
+    root: str = field(repr=False)  # it may hold secrets
     _store: Any
     _base: str
 
+    @property
+    def is_remote(self) -> bool:
+        return not isinstance(self._store, fs.LocalFileSystem)
+
+    def unreachable(self, reason: object) -> ArchiveUnreachable:
+        return ArchiveUnreachable(s3.without_secrets(self.root), reason)
+
     def write(self, path: str, content: bytes, step: Step = no_step) -> None:
         with self._reached():
-            if isinstance(self._store, fs.LocalFileSystem):
+            if not self.is_remote:
                 _write_locally(Path(self._base, path), content, step)
                 return
             with self._store.open_output_stream(f"{self._base}/{path}") as stream:
@@ -52,7 +62,7 @@ class Place:
 
     def read(self, path: str) -> bytes:
         """Raises FileMissing."""
-        with self.open(path) as stream:
+        with self.open(path) as stream, self._reached():
             content: bytes = stream.read()
         return content
 
@@ -103,7 +113,12 @@ class Place:
         try:
             yield
         except (OSError, ArrowException) as error:
-            raise ArchiveUnreachable(self.root, error) from error
+            raise self.unreachable(error) from error
+
+
+def is_as_written(content: bytes, file: ArchiveFile) -> bool:
+    """Whether this is the content whose hash was noted."""
+    return hashlib.sha256(content).hexdigest() == file.sha256
 
 
 def archive() -> Place:
@@ -117,9 +132,10 @@ def archive() -> Place:
 def place_at(root: str) -> Place:
     """A folder's absolute path, or a URI. Raises ArchiveUnreachable where it names no store that we can open."""
     try:
-        store, base = fs.FileSystem.from_uri(root)
+        is_s3 = root.startswith(f"{s3.SCHEME}://")
+        store, base = s3.open_s3(root) if is_s3 else fs.FileSystem.from_uri(root)
     except (OSError, ValueError, ArrowException) as error:
-        raise ArchiveUnreachable(root, error) from error
+        raise ArchiveUnreachable(s3.without_secrets(root), error) from error
     return Place(root, store, base.rstrip("/"))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from readings.store.archive.errors import ArchiveUnreachable, FileMissing
 from readings.store.archive.place import place_at
+from readings.store.archive.s3 import without_secrets
 
 PATH = "port_readings/device=1/day=2026-05-04/10-00000000.parquet"
 
@@ -55,3 +56,36 @@ def test_what_cannot_be_reached_is_said_and_may_be_tried_again(tmp_path: Path) -
     assert raised.value.retryable
     with pytest.raises(ArchiveUnreachable, match="nowhere"):
         place_at("nowhere://bucket")
+
+
+@pytest.mark.parametrize(
+    ("options", "region"),
+    [("?region=eu-central-1", "eu-central-1"), ("?endpoint_override=127.0.0.1:1&scheme=http", "us-east-1")],
+)
+def test_a_store_that_speaks_s3(options: str, region: str) -> None:
+    place = place_at(f"s3://bucket/some%20folder/ct6{options}")
+    assert place._base == "bucket/some folder/ct6"
+    assert place._store.region == region
+    assert place.is_remote
+
+
+def test_a_bucket_without_its_region_is_refused() -> None:
+    with pytest.raises(ArchiveUnreachable, match="it names no region, as in s3://"):
+        place_at("s3://bucket/ct6")
+
+
+def test_an_option_that_nobody_knows_is_said() -> None:
+    with pytest.raises(ArchiveUnreachable, match="endpoint is not known; known are region, scheme, endpoint_override"):
+        place_at("s3://bucket/ct6?region=x&endpoint=127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("s3://someone:secret@bucket/ct6?region=x", "s3://bucket/ct6?region=x"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+        ("/var/lib/ct6@home/archive", "/var/lib/ct6@home/archive"),
+    ],
+)
+def test_an_address_without_its_secrets(uri: str, shown: str) -> None:
+    assert without_secrets(uri) == shown
