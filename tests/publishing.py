@@ -18,9 +18,9 @@ class Publishing:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """With the server once this returns."""
-        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(LIMIT_S)
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
+        """With the server once this returns, or on its way there without QoS."""
+        self._client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(LIMIT_S)
 
 
 @contextmanager

@@ -80,6 +80,7 @@ class MariaDB:
             program("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}",  # two that are made at the same moment would meet in the common one
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             "--innodb-log-file-size=48M",

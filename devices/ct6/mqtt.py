@@ -1,4 +1,12 @@
-"""What units publish to an MQTT server, with the time that it arrived."""
+"""What units publish to an MQTT server, with the time that it arrived.
+
+Each connection begins anew: the server is not asked to hold messages while nobody listens (a persistent session, QoS
+1). Units publish with QoS 0, which servers do not hold as they are installed (mosquitto: `queue_qos0_messages`), and
+subscribing with a higher one raises none. And where a server does hold them, it delivers all at once without a word
+on when each came: their windows would be guessed, for the clocks of units are not to be trusted. So what is published
+while nobody listens is gone with its mean; a collector that stands by hears it too (`readings.collect.backlog`), and a
+unit that also answers questions tells of that time by the mean of its next answer (`readings.collect.ways`).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +33,8 @@ _KEEPALIVE_S: Final = 15
 _CONNECT_TIMEOUT_S: Final = 5.0
 _TURN_S: Final = 0.2
 _FIRST_PAUSE_S: Final = 1.0
-_LONGEST_PAUSE_S: Final = 30.0
+_LONGEST_PAUSE_S: Final = 5.0  # what is published in it after the server is back is lost
+_LASTS_S: Final = 30.0
 _SAID_AGAIN_S: Final = 30.0
 _STOP_S: Final = 0.4  # the collector has two seconds to leave
 # What nobody takes for so long is not kept: some seconds of a thousand units.
@@ -109,7 +118,7 @@ class Subscriber:
             self._is_well = False
             started_s = time.monotonic()
             self._listen_once()
-            lasted = self._is_well and time.monotonic() - started_s > _LONGEST_PAUSE_S
+            lasted = self._is_well and time.monotonic() - started_s > _LASTS_S
             pause_s = _FIRST_PAUSE_S if lasted else pause_s
             self._stopping.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

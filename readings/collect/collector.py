@@ -116,6 +116,7 @@ class Collector:
             self._say_start(answers)
             self._loop.add_reader(answers, self._drain, answers)
             self._writer.start()
+            self._listen()
             try:
                 await self._until_stopped(self._questions)
                 await asyncio.sleep(_LAST_ANSWERS_S)
@@ -123,7 +124,7 @@ class Collector:
             finally:
                 self._loop.remove_reader(answers)
                 self._loop = None
-                self._listen(may_listen=False)
+                self._listen_no_more()
                 stored_all = self._writer.stop(_LAST_FLUSH_S)
                 self._backlog.close()
         self._say_end(stored_all=stored_all)
@@ -155,12 +156,20 @@ class Collector:
             arrivals = sorted([*arrivals, *published], key=attrgetter("steady_ms"))
         self._backlog.add(arrivals, now_ns // 1_000_000)
 
-    def _listen(self, *, may_listen: bool) -> None:
-        """A collector that stands by does not listen: of a topic that is shared it would take its share away."""
-        if may_listen and self._subscriber is None and self._plan.broker is not None:
-            self._subscriber = Subscriber(self._plan.broker, self._published)
+    def _listen(self) -> None:
+        """A collector that stands by listens too, so that nothing is missing when it takes over. But of a topic that is
+        shared it would take its share away.
+        """
+        broker = self._plan.broker
+        may_listen = broker is not None and (self._writer.may_ask or not broker.shared)
+        if broker is not None and may_listen and self._subscriber is None:
+            self._subscriber = Subscriber(broker, self._published)
             self._subscriber.start()
-        elif not may_listen and self._subscriber is not None:
+        elif not may_listen:
+            self._listen_no_more()
+
+    def _listen_no_more(self) -> None:
+        if self._subscriber is not None:
             self._subscriber.stop()
             self._subscriber = None
 
@@ -182,7 +191,7 @@ class Collector:
             await asyncio.sleep(_TICK_S)
             apart_ns = _say_if_clock_was_set(apart_ns)
             self._say_receive_drops()
-            self._listen(may_listen=self._writer.may_ask)
+            self._listen()
             now_s, counts = time.monotonic(), self._writer.counts()
             if not self._writer.may_ask:
                 started_s = said_s = now_s

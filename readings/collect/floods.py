@@ -20,10 +20,14 @@ _SAID_AGAIN_MS: Final = 60_000
 
 
 class Floods:
-    """Counts by address, and by topic and label, what came of late; `left_out` is how much was too many."""
+    """Counts by address, and by topic and label, what came of late; `left_out` is how much was too many.
+
+    `last_sender` is whose was left out last, empty as long as nothing was.
+    """
 
     def __init__(self) -> None:
         self.left_out = 0
+        self.last_sender = ""
         self._room: dict[str, tuple[float, int]] = {}  # how many more may come, as of when
         self._said_ms: dict[str, int] = {}
         self._unsaid = 0
@@ -53,6 +57,7 @@ class Floods:
 
     def _leave_out(self, sender: str, now_ms: int) -> None:
         self.left_out += 1
+        self.last_sender = sender
         self._unsaid += 1
         said_ms = self._said_ms.get(sender)
         if said_ms is None or now_ms - said_ms >= _SAID_AGAIN_MS:

@@ -21,7 +21,8 @@ _OVERHEAD_BYTES: Final = 300  # an arrival beside its payload, so that a flood o
 class Arrival:
     """A datagram or an MQTT message: when it arrived by the wall clock, and by one that never jumps.
 
-    `source` is the address that a datagram came from, or the topic of a message.
+    `source` is the address that a datagram came from, or the topic of a message. What was `overheard` came while this
+    collector stood by: another one may have stored it.
     """
 
     payload: bytes
@@ -29,6 +30,7 @@ class Arrival:
     time_ms: int
     steady_ms: int
     way: Way = Way.AYT
+    overheard: bool = False
 
     @property
     def address(self) -> str | None:

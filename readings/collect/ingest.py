@@ -14,14 +14,11 @@ import structlog
 from django.db import DataError, IntegrityError, connection, models, transaction
 
 from devices.ct6.protocol import Answer
-from devices.models import Device
 from devices.registration import KnownUnit, Seen, note_seen
 from readings.archive_models import ArchiveFile
 from readings.collect.inbox import Arrival
-from readings.collect.ways import Way
 from readings.collect.windows import HORIZON_MS, Span, Timeline
-from readings.import_models import ImportSource
-from readings.inserting import Integers, insert
+from readings.inserting import Integers, insert, leaving
 from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import MINUTE_MS, floor_minute
 from readings.quantities import DEVICE_QUANTITIES, PORT_QUANTITIES
@@ -93,30 +90,36 @@ def new_reading(  # noqa: PLR0913 - a reading has these parts
     )
 
 
-def last_answer(reading: NewReading, arrival: Arrival, *, other_poller: bool = False) -> str:
-    """The JSON of ``Device.last_answer``: values in their units, rounded as they are stored."""
+def last_answer(
+    reading: NewReading,
+    arrival: Arrival,
+    *,
+    other_poller: bool = False,
+    answered_ms: int | None = None,
+    interval_ms: int | None = None,
+) -> str:
+    """The JSON of ``Device.last_answer``: values in their units, rounded as they are stored.
+
+    `answered_ms` is when the unit last answered a question, whether that counted or not, and `interval_ms` how often it
+    publishes: what the next process goes on with.
+    """
     said: dict[str, Any] = {"time": reading.time_ms, "way": arrival.way, "address": arrival.address}
     said["window_ms"] = reading.window_ms
-    said["sent_at_s"] = reading.sent_at_s
     said["other_poller"] = other_poller
+    said["answered_ms"], said["interval_ms"] = answered_ms, interval_ms
+    return orjson.dumps(said | values_said(reading)).decode()
+
+
+def values_said(reading: NewReading) -> dict[str, Any]:
+    """Of that what the unit itself said."""
+    said: dict[str, Any] = {"sent_at_s": reading.sent_at_s}
     for quantity, fixed in zip(DEVICE_QUANTITIES, reading.device_row[_VALUES:], strict=True):
         said[quantity.name] = quantity.shown(fixed)
     said["ports"] = {
         str(number): {q.name: q.shown(fixed) for q, fixed in zip(PORT_QUANTITIES, row[_VALUES:], strict=True)}
         for number, row in zip(reading.port_numbers, reading.port_rows, strict=True)
     }
-    return orjson.dumps(said).decode()
-
-
-def stored_way(device_id: int) -> Way:
-    """By which way a device's newest reading came."""
-    said = Device.objects.filter(pk=device_id).values_list("last_answer", flat=True).first() or {}
-    return Way.MQTT if said.get("way") == Way.MQTT else Way.AYT
-
-
-def newest_was_imported(device_id: int, newest_ms: int) -> bool:
-    """Whether the newest reading is one that another application stored. It asked the unit too, and may have since."""
-    return ImportSource.objects.filter(device=device_id, placed_ms__gte=newest_ms).exists()
+    return said
 
 
 def stored_timeline(device_id: int, now_ms: int, period_ms: int) -> Timeline:
@@ -245,6 +248,4 @@ def _insert_new(model: type[models.Model], names: Sequence[str], rows: Sequence[
     """An INSERT that leaves rows with the same key alone, and nothing else unsaid (INSERT IGNORE bends values)."""
     columns = {field.name: connection.ops.quote_name(str(field.column)) for field in model._meta.concrete_fields}
     table = connection.ops.quote_name(model._meta.db_table)
-    first = columns[names[0]]
-    leave = f"ON DUPLICATE KEY UPDATE {first} = {first}" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
-    insert(f"INSERT INTO {table} ({', '.join(columns[name] for name in names)})", rows, leave)
+    insert(f"INSERT INTO {table} ({', '.join(columns[name] for name in names)})", rows, leaving(columns[names[0]]))

@@ -12,19 +12,12 @@ from django.db import DataError, IntegrityError
 
 from devices.ct6.errors import NotAnAnswer, OtherProduct
 from devices.ct6.protocol import AYT_QUESTION, Answer, decode_answer
-from devices.registration import KnownUnit, Seen, Sighting, known_units, mean_was_cut, note_claim, register
+from devices.registration import KnownUnit, Seen, Sighting, known_units, note_claim, register
 from readings.collect.claims import Claim, Verdict
 from readings.collect.copies import Copies
+from readings.collect.going_on import go_on
 from readings.collect.inbox import Arrival
-from readings.collect.ingest import (
-    Ingest,
-    NewReading,
-    last_answer,
-    new_reading,
-    newest_was_imported,
-    stored_timeline,
-    stored_way,
-)
+from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading
 from readings.collect.oddities import Oddities, Oddity
 from readings.collect.regularity import Regularity
 from readings.collect.units import Heard, Unit, log_hand_over, log_regularity, moment
@@ -260,11 +253,12 @@ class Intake:
         if arrival.way is Way.AYT and unit.regularity.note(arrival.steady_ms):
             log_regularity(known, unit.regularity)
         before = unit.ways.current
-        for counting in unit.ways.take(arrival.way, arrival.steady_ms, heard):
-            self._count(unit, known, counting, uptime_ms)
-        if unit.ways.current is not before:
+        counted = unit.ways.take(arrival.way, arrival.steady_ms, heard)
+        for counting in counted:
+            self._count(unit, known, counting, uptime_ms if counting.item is heard else None)
+        if counted and unit.ways.current is not before:
             log_hand_over(known, unit.ways.current)
-        elif arrival.way is not before and unit.ways.is_overdue(arrival.steady_ms):
+        elif arrival.way is not unit.ways.current and unit.ways.is_overdue(arrival.steady_ms):
             self._ingest.note_seen(Seen(known.device_id, moment(arrival.time_ms), None))
 
     def _count(self, unit: Unit, known: KnownUnit, counting: Counting[Heard], uptime_ms: int | None) -> None:
@@ -275,17 +269,11 @@ class Intake:
 
     def _take_waiting(self, unit: Unit, now_ms: int, steady_ms: int) -> None:
         known = unit.known
+        waited = len(unit.waiting)
         if known is not None and known.is_stored and unit.timeline is None:
-            unit.timeline = stored_timeline(known.device_id, now_ms, self._period_ms)
-            if unit.timeline.newest_ms is not None and unit.waiting:
-                span = unit.timeline.newest_ms, unit.waiting[0].arrival.time_ms
-                unit.mean_is_cut |= mean_was_cut(known.device_id, *span, slack_ms=PERIODS_BRIDGED * self._period_ms)
-                unit.mean_is_cut |= newest_was_imported(known.device_id, span[0])
-                unit.ways.go_on(stored_way(known.device_id))
-            if unit.mean_is_cut:
-                unit.ways.cut()
+            go_on(unit, known, now_ms=now_ms, steady_ms=steady_ms, period_ms=self._period_ms)
         waiting, unit.waiting = unit.waiting, []
-        self.waiting -= len(waiting)
+        self.waiting -= waited
         if known is None or unit.claim.contested:
             return
         for index, heard in enumerate(waiting):
@@ -337,7 +325,8 @@ class Intake:
         for unit in self._units.values():
             if unit.silent or unit.heard is None or unit.known is None:
                 continue
-            if steady_ms - unit.heard.arrival.steady_ms > self._silence_ms and not unit.claim.contested:
+            silence_ms = max(self._silence_ms, unit.ways.silent_after_ms)
+            if steady_ms - unit.heard.arrival.steady_ms > silence_ms and not unit.claim.contested:
                 unit.silent = True
                 silent.append(unit.known)
         self.units_answering = sum(not unit.silent for unit in self._units.values())
@@ -349,8 +338,7 @@ class Intake:
                 continue
             self._shown_ms.pop(assy, None)
             unit = self._units.get(assy)
-            other_poller = unit is not None and unit.regularity.is_suspicious
-            said = last_answer(reading, arrival, other_poller=other_poller)
+            said = last_answer(reading, arrival) if unit is None else unit.last_answer(reading, arrival)
             self._ingest.note_seen(Seen(reading.device_id, moment(reading.time_ms), said))
         self._newest.clear()
 

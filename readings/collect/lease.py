@@ -1,7 +1,8 @@
-"""Who asks the units: one collector at a time on one database, since two would store the same energy twice.
+"""Who asks the units: one collector at a time on one database, since two would store the same energy twice. Who tells
+people what is wrong: one watch at a time, so that they are told once.
 
 The lease is a row that its holder renews. Nobody compares the clocks of two machines: every renewal makes the row's
-moment later, and another collector takes the lease once it has watched the same moment for some seconds. Collectors
+moment later, and another process takes the lease once it has watched the same moment for some seconds. Collectors
 of different LANs that feed one database still take turns: one has to reach all units, by CT6_ADDRESSES.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,14 +30,33 @@ _SILENT_S: Final = 7.0
 _STEP: Final = timedelta(microseconds=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a process says about the other one that holds, or held, the lease."""
+
+    overtaken: str
+    stands_by: str
+    takes_over: str
+    goes_on: str
+
+
+_OF_COLLECTORS: Final = Words(
+    overtaken="Another collector has taken over while this one could not say that it works",
+    stands_by="Another collector is asking the units; standing by, and taking over when it falls silent",
+    takes_over="Taking over from a collector that has fallen silent",
+    goes_on="Taking over from the other collector, which has ended",
+)
+
+
 class Lease:
-    """The lease as one collector sees it; `held` may be read by any thread.
+    """A lease as one process sees it; `held` may be read by any thread.
 
     A holder that cannot reach the database keeps the lease until it learns that somebody else has taken it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, part: str = PART, words: Words = _OF_COLLECTORS) -> None:
         self.held = False
+        self._part, self._words = part, words
         self._holder = _this_process() | {"instance": os.urandom(8).hex()}
         self._moment = datetime.min.replace(tzinfo=UTC)
         self._renewed_s = 0.0
@@ -48,19 +69,19 @@ class Lease:
             self.held = self._take(now, steady_s)
         elif steady_s - self._renewed_s >= _RENEWED_AFTER_S and not self._swap(self._moment, now, steady_s):
             self.held = False
-            log.warning("Another collector has taken over while this one could not say that it works")
+            log.warning(self._words.overtaken)
         return self.held
 
     def release(self, now: datetime) -> None:
-        """Let another collector take over at once. Raises DatabaseError."""
+        """Let another process take over at once. Raises DatabaseError."""
         if self.held:
             self.held = False
-            _rows_at(self._moment).update(at=max(now, self._moment + _STEP), detail={})
+            self._row_at(self._moment).update(at=max(now, self._moment + _STEP), detail={})
 
     def _take(self, now: datetime, steady_s: float) -> bool:
         # A look that fails tells nothing, so the time that the database was away counts for nobody's silence.
         watched, self._watched = self._watched, None
-        row = Heartbeat.objects.filter(part=PART).values_list("at", "detail").first()
+        row = Heartbeat.objects.filter(part=self._part).values_list("at", "detail").first()
         if row is None:
             return self._create(now, steady_s)
         moment, holder = row
@@ -72,18 +93,16 @@ class Lease:
         if not self._swap(moment, now, steady_s):
             return False
         if holder.get("instance"):
-            log.warning(
-                "Taking over from a collector that has fallen silent", host=holder.get("host"), pid=holder.get("pid")
-            )
+            log.warning(self._words.takes_over, host=holder.get("host"), pid=holder.get("pid"))
         elif self._standing_by_for is not None:
-            log.info("Taking over from the other collector, which has ended")
+            log.info(self._words.goes_on)
         self._standing_by_for = None
         return True
 
     def _create(self, now: datetime, steady_s: float) -> bool:
         try:
             with transaction.atomic():
-                Heartbeat.objects.create(part=PART, at=now, detail=self._holder)
+                Heartbeat.objects.create(part=self._part, at=now, detail=self._holder)
         except IntegrityError:  # somebody was faster
             return False
         self._moment, self._renewed_s = now, steady_s
@@ -92,7 +111,7 @@ class Lease:
     def _swap(self, seen: datetime, now: datetime, steady_s: float) -> bool:
         """Make the lease ours if nothing has happened to it since it was seen."""
         later = max(now, seen + _STEP)
-        if not _rows_at(seen).update(at=later, detail=self._holder):
+        if not self._row_at(seen).update(at=later, detail=self._holder):
             return False
         self._moment, self._renewed_s = later, steady_s
         return True
@@ -100,11 +119,10 @@ class Lease:
     def _say_standing_by(self, holder: dict[str, object]) -> None:
         if self._standing_by_for != holder["instance"]:
             self._standing_by_for = holder["instance"]
-            log.warning(
-                "Another collector is asking the units; standing by, and taking over when it falls silent",
-                host=holder.get("host"),
-                pid=holder.get("pid"),
-            )
+            log.warning(self._words.stands_by, host=holder.get("host"), pid=holder.get("pid"))
+
+    def _row_at(self, moment: datetime) -> models.QuerySet[Heartbeat]:
+        return Heartbeat.objects.filter(part=self._part, at=moment)
 
 
 def release_quietly(lease: Lease) -> None:
@@ -112,11 +130,7 @@ def release_quietly(lease: Lease) -> None:
     try:
         lease.release(datetime.now(UTC))
     except DatabaseError as error:
-        log.warning("Another collector can take over in some seconds only", reason=str(error))
-
-
-def _rows_at(moment: datetime) -> models.QuerySet[Heartbeat]:
-    return Heartbeat.objects.filter(part=PART, at=moment)
+        log.warning("Another process can take over in some seconds only", reason=str(error))
 
 
 def _this_process() -> dict[str, object]:

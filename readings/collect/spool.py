@@ -7,34 +7,44 @@ neither the end of the process nor that of the power takes it away.
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import struct
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import IO, Final
 
 import structlog
 
 from readings.collect.inbox import Arrival
+from readings.collect.losses import Loss
 from readings.collect.ways import Way
 
 log = structlog.get_logger(__name__)
 
 _HEAD: Final = struct.Struct("<qqHI")  # wall and steady clock in ms, bytes of the source, bytes of the payload
-# Marks in the last number what came by MQTT; what earlier versions left has no mark, and came by AYT.
+# Mark in the last number what came by MQTT, and what was overheard; what earlier versions left without came by AYT.
 _BY_MQTT: Final = 1 << 31
+_OVERHEARD: Final = 1 << 30
 _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS batch (
         number INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL, answers INTEGER NOT NULL, content BLOB NOT NULL
     );
     CREATE TABLE IF NOT EXISTS loss (first INTEGER PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS asking (one INTEGER PRIMARY KEY CHECK (one = 1), since TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS given_up (
+        one INTEGER PRIMARY KEY CHECK (one = 1), answers INTEGER NOT NULL,
+        since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL
+    );
 """
+_FILE: Final = "answers.sqlite3"
 _PAGES_GIVEN_BACK: Final = 256
+_TRIED_BYTES: Final = 65_536
+_LOOK_LIMIT_S: Final = 0.2
 
 
 class SpoolUnusable(Exception):
@@ -61,7 +71,8 @@ class Spool:
     """The spool in a folder of its own. One process has it at a time; a method that needs the disk raises
     SpoolUnusable. Not for several threads at once.
 
-    ``waiting`` and ``bytes`` say what is on disk, ``dropped`` how many answers went for the bound.
+    ``waiting`` and ``bytes`` say what is on disk, ``dropped`` how many answers went for the bound since the start, and
+    ``given_up`` which went for it last: that outlives the process.
     """
 
     def __init__(self, folder: Path, max_bytes: int, boot: str) -> None:
@@ -70,6 +81,7 @@ class Spool:
         self.waiting = 0
         self.bytes = 0
         self.dropped = 0
+        self.given_up: Loss | None = None
         self._boot = boot
         self._connection: sqlite3.Connection | None = None
         self._lock: IO[bytes] | None = None
@@ -139,6 +151,18 @@ class Spool:
                 )
             connection.commit()
 
+    def try_to_write(self) -> None:
+        """Learn before it is needed whether the disk takes anything."""
+        with self._usable():
+            path = self.folder / "tried"
+            try:
+                with path.open("wb") as file:
+                    file.write(b"\0" * _TRIED_BYTES)
+                    file.flush()
+                    os.fsync(file.fileno())
+            finally:
+                path.unlink(missing_ok=True)
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -149,13 +173,26 @@ class Spool:
 
     def _make_room(self, connection: sqlite3.Connection, wanted: int, taken: int) -> None:
         while self.bytes + wanted > self.max_bytes:
-            row = connection.execute("SELECT MIN(number) FROM batch").fetchone()
-            if row[0] is None:
+            row = connection.execute("SELECT number, content FROM batch ORDER BY number LIMIT 1").fetchone()
+            if row is None:
                 return
-            answers = self._delete(connection, row[0])
-            self.dropped += answers if row[0] > taken else 0
-            connection.execute("DELETE FROM loss WHERE first <= ?", (row[0],))
-            connection.execute("INSERT OR IGNORE INTO loss VALUES (?)", (row[0] + 1,))
+            number, content = row
+            answers = self._delete(connection, number)
+            if number > taken:
+                self.dropped += answers
+                self._note_given_up(connection, answers, content)
+            connection.execute("DELETE FROM loss WHERE first <= ?", (number,))
+            connection.execute("INSERT OR IGNORE INTO loss VALUES (?)", (number + 1,))
+
+    def _note_given_up(self, connection: sqlite3.Connection, answers: int, content: bytes) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            times_ms = [arrival.time_ms for arrival in _unpacked(content)] or [now_ms]
+        except _NoBatch:
+            times_ms = [now_ms]
+        loss = Loss(answers, min(times_ms), max(times_ms), now_ms)
+        self.given_up = loss if self.given_up is None else self.given_up.followed_by(loss)
+        connection.execute("INSERT OR REPLACE INTO given_up VALUES (1, ?, ?, ?, ?)", astuple(self.given_up))
 
     def _delete(self, connection: sqlite3.Connection, upto: int) -> int:
         """Delete up to this number; how many answers that were."""
@@ -185,7 +222,7 @@ class Spool:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OSError(error.errno, "another collector keeps its answers here") from error
-        path = self.folder / "answers.sqlite3"
+        path = self.folder / _FILE
         try:
             self._connection = _connected(path)
         except sqlite3.DatabaseError as error:
@@ -199,6 +236,24 @@ class Spool:
             self._connection = _connected(path)
         sums = "SELECT COALESCE(SUM(answers), 0), COALESCE(SUM(LENGTH(content)), 0) FROM batch"
         self.waiting, self.bytes = self._connection.execute(sums).fetchone()
+        self.given_up = _given_up(self._connection)
+
+
+def given_up_in(folder: Path) -> Loss | None:
+    """What went last for the bound of the spool in a folder, whoever has it; None where that cannot be seen."""
+    path = folder / _FILE
+    try:
+        if not path.exists():
+            return None
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOOK_LIMIT_S)) as found:
+            return _given_up(found)
+    except (OSError, sqlite3.Error):
+        return None
+
+
+def _given_up(connection: sqlite3.Connection) -> Loss | None:
+    row = connection.execute("SELECT answers, since_ms, until_ms, at_ms FROM given_up").fetchone()
+    return None if row is None else Loss(*row)
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -218,7 +273,7 @@ def _packed(arrivals: Iterable[Arrival]) -> bytes:
     parts = []
     for arrival in arrivals:
         source, length = arrival.source.encode(), len(arrival.payload)
-        marked = length | _BY_MQTT if arrival.way is Way.MQTT else length
+        marked = length | (arrival.way is Way.MQTT) * _BY_MQTT | arrival.overheard * _OVERHEARD
         parts += [_HEAD.pack(arrival.time_ms, arrival.steady_ms, len(source), marked), source, arrival.payload]
     return zlib.compress(b"".join(parts), 1)
 
@@ -238,6 +293,7 @@ def _unpacked(content: bytes) -> Iterator[Arrival]:
         except (struct.error, UnicodeDecodeError) as error:
             raise _NoBatch(str(error)) from error
         place += source_length
-        way, length = (Way.MQTT, marked ^ _BY_MQTT) if marked & _BY_MQTT else (Way.AYT, marked)
-        yield Arrival(data[place : place + length], source, time_ms, steady_ms, way)
+        way, length = Way.MQTT if marked & _BY_MQTT else Way.AYT, marked & ~(_BY_MQTT | _OVERHEARD)
+        overheard = bool(marked & _OVERHEARD)
+        yield Arrival(data[place : place + length], source, time_ms, steady_ms, way, overheard)
         place += length

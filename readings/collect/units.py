@@ -12,7 +12,7 @@ from devices.registration import KnownUnit, Sighting
 from readings.collect.claims import Claim
 from readings.collect.copies import Copies
 from readings.collect.inbox import Arrival
-from readings.collect.ingest import NewReading, new_reading
+from readings.collect.ingest import NewReading, last_answer, new_reading
 from readings.collect.regularity import Regularity
 from readings.collect.uptimes import Question
 from readings.collect.ways import Counting, Way, Ways
@@ -58,6 +58,23 @@ class Unit:
         self.mean_is_cut = True
         self.ways.cut()
 
+    def last_answer(self, reading: NewReading, arrival: Arrival) -> str:
+        """What is kept of its newest reading, and of how it is heard."""
+        answered = self.newest.get(Way.AYT)
+        return last_answer(
+            reading,
+            arrival,
+            other_poller=self.regularity.is_suspicious,
+            answered_ms=None if answered is None else answered.time_ms,
+            interval_ms=self.ways.interval_ms,
+        )
+
+    def leave_out(self, heard: Heard, *, is_last: bool) -> None:
+        """It is stored already, and was the last one that was where that `is_last`."""
+        self.heard, self.silent = heard, False
+        self.newest[heard.arrival.way] = heard.arrival
+        self.ways.leave_out(heard.arrival.way, heard.arrival.steady_ms, is_last=is_last)
+
     def may_have_restarted(self, heard: Heard) -> bool:
         """Whether it could have done so since its last answer without our noticing, so that it has to be asked.
 
@@ -67,7 +84,7 @@ class Unit:
         arrival = heard.arrival
         if self.timeline is None or self.mean_is_cut:
             return False
-        if arrival.way is not self.ways.current or arrival.way is Way.MQTT:
+        if arrival.way is Way.MQTT or self.ways.current_at(arrival.steady_ms) is Way.MQTT:
             return False
         if self.ways.fills(arrival.way, arrival.steady_ms):
             return False

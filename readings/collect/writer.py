@@ -17,6 +17,7 @@ from readings.collect.inbox import KEPT_MS
 from readings.collect.ingest import Ingest
 from readings.collect.intake import Intake
 from readings.collect.lease import Lease, release_quietly
+from readings.collect.losses import Cause, Losses
 from readings.collect.oddities import Oddities
 from readings.collect.ways import Way
 from readings.heartbeats import note as note_heartbeat
@@ -25,6 +26,7 @@ from readings.models import Heartbeat
 log = structlog.get_logger(__name__)
 
 HEARTBEAT: Final = "collector"
+LOSSES: Final = "losses"
 _ENDED: Final = "ended"
 _HEARTBEAT_S: Final = 5.0
 _TROUBLE_SAID_AGAIN_S: Final = 30.0
@@ -70,6 +72,7 @@ class Writer(threading.Thread):
         super().__init__(name="writer of readings", daemon=True)
         self.failure: BaseException | None = None
         self._backlog = backlog
+        backlog.stand_by()  # until the database tells who has the lease
         self._keeper = Keeper(backlog, flush_s)
         self._ingest = Ingest()
         self._oddities = Oddities()
@@ -79,7 +82,9 @@ class Writer(threading.Thread):
         self._heartbeat = heartbeat
         self._failed = failed
         self._stopping = threading.Event()
+        self._losses = Losses()
         self._dropped = 0
+        self._dropped_as_old = 0
         self._beat_s = 0.0
         self._trouble_said_s: float | None = None
         self._goes_on_asking = False  # until the database tells who has the lease
@@ -118,6 +123,8 @@ class Writer(threading.Thread):
             self._keeper.start()
             self._backlog.open()
             self._goes_on_asking = self._backlog.was_asking()
+            if self._goes_on_asking:
+                self._backlog.take_over(steady_ns() // 1_000_000)
             pause_s = 0.0
             while not self._stopping.wait(pause_s):
                 started_s = time.monotonic()
@@ -144,6 +151,7 @@ class Writer(threading.Thread):
             self._say_trouble(error)
         else:
             self._say_recovered()
+        self._count_losses()
         self._oddities.say_due(steady_ns() / 1e9)
 
     def _store_all(self) -> None:
@@ -170,16 +178,32 @@ class Writer(threading.Thread):
 
     def _holds_lease(self, steady_s: float) -> bool:
         held = self._lease.hold(datetime.now(UTC), steady_s)
+        if held:
+            self._backlog.take_over(round(steady_s * 1000))
         self._goes_on_asking = False
-        if held and self._noted_asking is None:
-            _say_what_was_before()
+        if held and not self._noted_asking:
+            self._go_on(is_start=self._noted_asking is None)
         if held != self._noted_asking:
             self._backlog.note_asking(asking=held)
             self._noted_asking = held
         return held
 
+    def _go_on(self, *, is_start: bool) -> None:
+        """Look at what the collector before this one left behind. Raises DatabaseError."""
+        row = Heartbeat.objects.filter(part=HEARTBEAT).values_list("at", "detail").first()
+        if row is None:
+            return
+        at, detail = row
+        self._losses.go_on_from(detail.get(LOSSES))
+        if is_start and not detail.get(_ENDED):
+            log.warning(
+                "The collector before this one did not end by itself; what reached it in its last second may be lost",
+                last_sign_of_life=at.isoformat(timespec="seconds"),
+            )
+
     def _forget(self) -> None:
         """Somebody else stores what the units answer: what came here would be energy stored twice."""
+        self._backlog.stand_by()
         given_up = self._ingest.drop_all() + self._intake.forget()
         while arrivals := self._backlog.take(_TAKEN_AT_ONCE):
             given_up += len(arrivals)
@@ -217,14 +241,30 @@ class Writer(threading.Thread):
             "on_disk": self._backlog.on_disk,
             "bytes_on_disk": self._backlog.bytes_on_disk,
             "flooded": self._backlog.flooded,
+            "flooded_by": self._backlog.flooded_by,
+            "disk_trouble": self._backlog.disk_trouble,
             **self._heartbeat(),
+            LOSSES: self._losses.as_json(),
         }
+
+    def _count_losses(self) -> None:
+        """What another collector goes on with is none."""
+        now_ms = time.time_ns() // 1_000_000
+        figures = self._heartbeat()
+        self._losses.count(Cause.MEMORY, self._backlog.dropped_in_memory + self._dropped_as_old, now_ms)
+        self._losses.count(Cause.FLOOD, self._backlog.flooded, now_ms)
+        self._losses.count(Cause.RECEIVE_BUFFER, _integer(figures.get("receive_drops")), now_ms)
+        self._losses.count(Cause.MQTT, _integer(figures.get("mqtt_dropped")), now_ms)
+        if (given_up := self._backlog.given_up) is not None:
+            self._losses.put(Cause.SPOOL, given_up)
 
     def _drop_old(self) -> None:
         if self._backlog.is_kept:
             return
         oldest_ms = steady_ns() // 1_000_000 - KEPT_MS
-        self._dropped += self._ingest.drop_older_than(oldest_ms) + self._intake.drop_waiting_before(oldest_ms)
+        dropped = self._ingest.drop_older_than(oldest_ms) + self._intake.drop_waiting_before(oldest_ms)
+        self._dropped += dropped
+        self._dropped_as_old += dropped
 
     def _say_trouble(self, error: Error) -> None:
         now_s = time.monotonic()
@@ -247,11 +287,5 @@ class Writer(threading.Thread):
             log.info("The database takes readings again", dropped=self.counts().dropped)
 
 
-def _say_what_was_before() -> None:
-    """Whether the collector before this one ended by itself. Raises DatabaseError."""
-    row = Heartbeat.objects.filter(part=HEARTBEAT).values_list("at", "detail").first()
-    if row is not None and not row[1].get(_ENDED):
-        log.warning(
-            "The collector before this one did not end by itself; what reached it in its last second may be lost",
-            last_sign_of_life=row[0].isoformat(timespec="seconds"),
-        )
+def _integer(figure: object) -> int:
+    return figure if isinstance(figure, int) else 0

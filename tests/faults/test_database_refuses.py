@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from ct6site.models import AlertChannel
 from devices.ct6.simulator.fleet import Fleet
 from readings.collect.collector import Collector as CollectorInThread
 from readings.collect.collector import Plan
 from readings.collect.questions import Targets
+from readings.models import Heartbeat
+from tests.ct6site.receivers import WebReceiver, web_receiver
 from tests.faults.account import account_of, count_stored, powers_of, stored_answers
 from tests.faults.collectors import PERIOD_S, Collector, in_thread
 from tests.faults.databases import Database, OwnMariaDB, TestsOwn, own_mariadb
 from tests.faults.soak import let_pass, short, times, until
 from tests.faults.table import Fault, note
 from tests.faults.test_database_away import NEGLIGIBLE_PERCENT, assert_nothing_lost, sent_by, well_before_and_after
+from tests.processes import running
 
 SMALL_SPOOL_BYTES = 12_000
 MARIADB_MB = 256
@@ -138,21 +142,40 @@ def assert_no_energy_is_made_up(database: Database, fleet: Fleet) -> None:
             assert row.window_ms < max(averaged_ms[row.powers], BRIDGED_MS) + 100
 
 
+@contextlib.contextmanager
+def being_watched(folder: Path, spool: Path) -> Iterator[WebReceiver]:
+    """By a watch of its own, which has seen the database and tells an ntfy server."""
+    with web_receiver() as phone:
+        channel = AlertChannel(name="phone")
+        channel.address = phone.ntfy
+        channel.save()
+        settings = {"CT6_DATA_DIR": str(folder), "CT6_SPOOL_DIR": str(spool), "CT6_ALERT_AFTER": "10"}
+        with running(["manage.py", "watch_ct6"], settings):
+            until(Heartbeat.objects.filter(part="watch").exists)
+            yield phone
+
+
+def told_of_given_up(phone: WebReceiver) -> bool:
+    return any("answers that waited on disk" in message["message"] for message in list(phone.received))
+
+
 def test_the_spool_is_at_its_bound(
     sqlite: TestsOwn, fleet: Fleet, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The oldest go; what is lost is said to the answer, and no energy is made up for their time."""
+    """The oldest go; what is lost is said to the answer, people are told, and no energy is made up for their time."""
     targets = Targets(tuple(unit.address for unit in fleet.units), broadcast=False, port=fleet.ayt_port)
-    plan = Plan(targets, PERIOD_S, flush_s=0.5, spool=tmp_path, spool_max_bytes=SMALL_SPOOL_BYTES)
-    with in_thread(CollectorInThread(plan)) as collector:
+    spool = tmp_path / "spool"
+    plan = Plan(targets, PERIOD_S, flush_s=0.5, spool=spool, spool_max_bytes=SMALL_SPOOL_BYTES)
+    with being_watched(tmp_path, spool) as phone, in_thread(CollectorInThread(plan)) as collector:
         until(lambda: count_stored(sqlite) >= 3 * len(fleet.units))
         with bulk_job(connection.settings_dict["NAME"]):
             let_pass(short(10, soak=60))
         sent = sent_by(fleet)
         until(lambda: count_stored(sqlite) + collector.counts().dropped >= sent)
+        until(lambda: told_of_given_up(phone))
     account = account_of(sqlite, fleet, of_covered_time=True)
     assert account.error_percent < 5 * NEGLIGIBLE_PERCENT
     assert account.lost == collector.counts().dropped > 0
     assert "The oldest answers on disk had to go: they are lost" in caplog.text
     assert_no_energy_is_made_up(sqlite, fleet)
-    note(Fault.SPOOL_AT_BOUND, account, declared="all, counted in the log; their time counts as not measured")
+    note(Fault.SPOOL_AT_BOUND, account, declared="all, counted and alarmed; their time counts as not measured")

@@ -1,20 +1,25 @@
 """Units that answer questions and publish by MQTT: each second counts once, whichever way is silent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SentAnswer, SimulatedUnit
+from readings.collect.lease import PART
+from readings.models import Heartbeat
 from tests.faults.account import Account, Stored, count_stored, powers_of, stored_answers
 from tests.faults.collectors import Collector, collecting
 from tests.faults.databases import Database, TestsOwn
-from tests.faults.soak import let_pass, short, until
+from tests.faults.soak import let_pass, short, times, until
 from tests.faults.table import Fault, note
+from tests.faults.test_collector_killed import BRIDGED_PERCENT, goes_on
+from tests.faults.test_two_collectors import STANDS_BY, stands_by
 from tests.servers import Mosquitto
 
 PUBLISHED_MS = 500
+LISTENS, TAKES_OVER = "Listening to the MQTT server", "Taking over from a collector that has fallen silent"
 HAND_OVER_PERCENT = 1.0
 _LATEST_MS = 2_000
 _JITTER_MS = 100  # of a loaded machine, between the moment that a mean ends and that in which it arrives
@@ -98,7 +103,7 @@ def test_one_way_falls_silent_and_then_the_other(
     silent_s = short(13, soak=120)
     with collecting(collector):
         until(lambda: count_stored(sqlite) >= 4 * len(fleet.units))
-        until(lambda: "Listening to the MQTT server" in collector.said())
+        until(lambda: LISTENS in collector.said())
         let_pass(3 * PUBLISHED_MS / 1000)  # so that each way has told of its time
         for unit in fleet.units:
             unit.faults.question_loss = 1.0
@@ -154,27 +159,98 @@ def test_a_password_that_is_refused_is_said_and_questions_go_on(sqlite: TestsOwn
     assert "wrong-one" not in collector.said() + str(list(sqlite.rows(told)))
 
 
-def test_a_collector_that_stands_by_listens_once_it_takes_over(
+def test_with_messages_preferred_an_outage_of_both_ways_is_recovered(
     sqlite: TestsOwn, fleet: Fleet, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     publish_to(mosquitto, fleet)
-    environment = listening(mosquitto, CT6_ASK="0", CT6_ADDRESSES="")
-    first, second = (
-        Collector(sqlite, fleet, tmp_path / name, environment=environment, asks=False) for name in ("first", "second")
+    preferring = listening(mosquitto, CT6_PREFER="mqtt")
+    # With so long a period a busy machine does not look like a unit that answers no questions.
+    collector = Collector(sqlite, fleet, tmp_path / "collector", period_s=1.0, environment=preferring)
+    away_s = short(8, soak=120)
+    with collecting(collector):
+        until(lambda: min(len(unit.published) for unit in fleet.units) >= 10)
+        stored = count_stored(sqlite)
+        until(lambda: count_stored(sqlite) > stored)
+        collector.kill()
+        let_pass(away_s)
+        collector.start()
+        until(lambda: collector.said().count("An outage's mean was recovered") == len(fleet.units))
+        before = count_stored(sqlite)
+        until(lambda: count_stored(sqlite) >= before + 6 * len(fleet.units))
+    account = account_of_both(sqlite, fleet)
+    assert account.lost == 0, account
+    assert account.error_percent < BRIDGED_PERCENT
+    for rows in stored_answers(sqlite).values():
+        (recovered,) = (row for row in rows if row.recovered)
+        assert recovered.window_ms > 1000 * away_s
+    note(Fault.OUTAGE_OF_BOTH_WAYS, account, what=f"{away_s:g} s", declared="no message of it, but its mean")
+
+
+def by_messages_alone(database: Database, fleet: Fleet, folder: Path, environment: dict[str, str]) -> Collector:
+    environment = {**environment, "CT6_ASK": "0", "CT6_ADDRESSES": ""}
+    return Collector(database, fleet, folder, environment=environment, asks=False)
+
+
+def says_once_more(collector: Collector, words: str) -> Callable[[], bool]:
+    before = collector.said().count(words)
+    return lambda: collector.said().count(words) > before
+
+
+def as_on_another_machine() -> None:
+    """Nobody here can see whether the process of the collector that had the lease still runs; its silence tells."""
+    Heartbeat.objects.filter(part=PART).update(detail={"instance": "another", "host": "another"})
+
+
+def test_who_stands_by_has_heard_what_the_other_could_not_store(
+    sqlite: TestsOwn, fleet: Fleet, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    publish_to(mosquitto, fleet)
+    asking, other = (
+        by_messages_alone(sqlite, fleet, tmp_path / name, listening(mosquitto)) for name in ("first", "second")
     )
+    kills = times(1, soak=10)
+    asking.start()
+    try:
+        until(lambda: count_stored(sqlite) >= 4 * len(fleet.units))
+        for _ in range(kills):
+            listens = says_once_more(other, LISTENS)
+            stands_by(other)
+            until(listens)
+            let_pass(3 * PUBLISHED_MS / 1000)  # so that it has heard some of what the other stores
+            takes_over = says_once_more(other, TAKES_OVER)
+            asking.kill()
+            as_on_another_machine()
+            until(takes_over)
+            goes_on(sqlite, fleet)
+            asking, other = other, asking
+        asking.stop()
+    finally:
+        asking.close()
+        other.close()
+    account = account_of_both(sqlite, fleet)
+    assert account.lost == 0, account
+    assert account.error_percent < HAND_OVER_PERCENT
+    assert "given up" not in asking.said() + other.said()
+    note(Fault.TWO_COLLECTORS_BY_MQTT, account, what=f", {kills} times" if kills > 1 else "")
+
+
+def test_of_a_shared_topic_who_stands_by_takes_nothing(
+    sqlite: TestsOwn, fleet: Fleet, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    publish_to(mosquitto, fleet)
+    environment = listening(mosquitto, CT6_MQTT_URL=mosquitto.url("$share/ours/ct6"))
+    first, second = (by_messages_alone(sqlite, fleet, tmp_path / name, environment) for name in ("first", "second"))
     first.start()
     try:
         until(lambda: count_stored(sqlite) >= 4 * len(fleet.units))
         with collecting(second):
-            until(lambda: "Another collector is asking the units; standing by" in second.said())
+            until(lambda: STANDS_BY in second.said())
             let_pass(2.5)
-            assert "Listening to the MQTT server" not in second.said()
+            assert LISTENS not in second.said()
             first.kill()
-            until(lambda: "Listening to the MQTT server" in second.said())
-            before = count_stored(sqlite)
-            until(lambda: count_stored(sqlite) >= before + 4 * len(fleet.units))
+            until(lambda: LISTENS in second.said())
+            goes_on(sqlite, fleet)
     finally:
         first.close()
     for unit in fleet.units:
         assert_each_was_sent_once(unit, stored_answers(sqlite)[unit.assy])
-    assert "given up" not in second.said()

@@ -17,10 +17,22 @@ def test_without_a_port_it_is_the_usual_one(scheme: str, port: int, *, encrypted
 
 
 def test_several_topics_and_one_that_is_shared_with_other_collectors() -> None:
-    assert broker_from("mqtt://host/$share/ours/ct6/#, annex/+/ct6,annex/+/ct6").topics == (
-        "$share/ours/ct6/#",
-        "annex/+/ct6",
-    )
+    broker = broker_from("mqtt://host/$share/ours/ct6/#, annex/+/ct6,annex/+/ct6")
+    assert broker.topics == ("$share/ours/ct6/#", "annex/+/ct6")
+    assert broker.shared
+    assert not broker_from("mqtt://host/ct6,annex").shared
+
+
+@pytest.mark.parametrize(
+    "host", ["mqtt", "my_broker.local", "host.", "bücher.example", "[::1]", "[fe80::1%eth0]", "10.0.0.1"]
+)
+def test_names_and_addresses_that_can_be_are_taken(host: str) -> None:
+    assert broker_from(f"mqtt://{host}/ct6").address == host.strip("[]")
+
+
+def test_signs_with_a_meaning_are_written_with_a_percent_sign() -> None:
+    broker = broker_from("mqtt://me%2Fhere:p%40%23%25@host/ct6%2C1")
+    assert (broker.username, broker.password, broker.topics) == ("me/here", "p@#%", ("ct6,1",))
 
 
 def test_the_password_is_never_shown() -> None:
@@ -39,6 +51,27 @@ def test_the_password_is_never_shown() -> None:
         ("mqtt://host:99999/ct6", "names no host and port"),
         ("mqtt://[::1/ct6", "names no host and port"),
         ("mqtt://:hidden@host/ct6", "has a password but no user name"),
+        ("mqtt://ho st/ct6", "names the host 'ho st', which is neither a name nor an address"),
+        ("mqtt://<host>/ct6", "names the host '<host>', which"),
+        ("mqtt://no..name/ct6", "names the host 'no..name', which"),
+        ("mqtt://ex%61mple/ct6", "names the host 'ex%61mple', which"),
+        ("mqtt://192.168.0.300/ct6", "names the host '192.168.0.300', which"),
+        ("mqtt://192.168.0/ct6", "names the host '192.168.0', which"),
+        ("mqtt://one,two/ct6", "names the host 'one,two', which"),
+        ("mqtt://-host/ct6", "names the host '-host', which"),
+        ("mqtt://" + 64 * "x" + "/ct6", "names the host 'xxx"),
+        ("mqtt://mqtt://host/ct6", "names no port behind the colon"),
+        ("mqtt://host:+1883/ct6", "names no host and port"),
+        ("mqtt://host?topic=ct6/ct6", r"has a \? or # before the topic"),
+        ("mqtt://me:hid#den@host/ct6", r"has a \? or # before the topic"),
+        ("mqtt://me:hid/den@host/ct6", "names no host and port .* write %2F"),
+        ("mqtt://me:1/hidden@host/ct6", "has an @ behind the first /: write %2F"),
+        ("mqtt://me:hidden%00@host/ct6", "a character that MQTT does not allow"),
+        ("mqtt://me:hidden%ff@host/ct6", "has a % that stands for no character"),
+        ("mqtt://host/ct6%ff", "has a % that stands for no character"),
+        ("mqtt://host/ct6%00", "none that can be subscribed to"),
+        ("mqtt://ho\tst/ct6", "holds characters that cannot be seen"),
+        ("mqtt://host/ct6\udcff", "holds characters that cannot be seen"),
         ("mqtt://host", "names no topic"),
         ("mqtt://host/,", "names no topic"),
         ("mqtt://host/ct6/#/x", "none that can be subscribed to"),

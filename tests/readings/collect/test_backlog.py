@@ -1,14 +1,15 @@
 """In which order, and from where, answers come that could not be stored at once."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from readings.collect.backlog import Backlog, boot_id
 from readings.collect.inbox import Arrival, Inbox
-from readings.collect.spool import Spool
-from tests.readings.collect.arrivals import HERE, NOON_MS, THERE, arrival
+from readings.collect.spool import Spool, SpoolUnusable
+from tests.readings.collect.arrivals import HERE, NOON_MS, THERE, arrival, published
 
 MANY = 10_000_000
 ALL = 1000
@@ -229,13 +230,45 @@ def test_an_unusable_disk_leaves_them_in_memory(tmp_path: Path, caplog: pytest.L
     backlog.keep(NOON_MS + 5000)
     backlog.keep(NOON_MS + 6000)
     assert (len(backlog), backlog.take(ALL)) == (1, came)
+    assert str(tmp_path / "file" / "spool") in backlog.disk_trouble
     kept_before = backlog.is_kept
     assert caplog.text.count("Answers cannot be kept on disk") == 1
     (tmp_path / "file").unlink()
     backlog.keep(NOON_MS + 7000)
     assert (kept_before, backlog.is_kept) == (False, True)
     assert "can be kept on disk again" in caplog.text
+    assert backlog.disk_trouble == ""
     backlog.close()
+
+
+def test_who_asks_learns_of_an_unusable_disk_before_it_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    backlog = Backlog(Spool(tmp_path / "file" / "spool", MANY, ""))
+    backlog.try_disk()
+    assert backlog.disk_trouble == ""  # somebody else asks, and has the disk
+    backlog.note_asking(asking=True)
+    backlog.try_disk()
+    assert "Not a directory" in backlog.disk_trouble
+    (tmp_path / "file").unlink()
+    backlog.try_disk()
+    assert backlog.disk_trouble == ""
+    backlog.close()
+
+
+def test_a_disk_that_lets_itself_be_read_is_not_taken_to_be_well(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog = make()
+    add(backlog, 0)
+    backlog.keep(LATE_MS)
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "append", unwritable)
+        add(backlog, 1)
+        backlog.keep(LATE_MS)
+        assert backlog.take(ALL) != []
+        assert backlog.disk_trouble == "no room"
+
+
+def unwritable(*_args: object, **_options: object) -> int:
+    raise SpoolUnusable("no room")
 
 
 def test_without_a_spool_memory_is_all_there_is() -> None:
@@ -243,3 +276,60 @@ def test_without_a_spool_memory_is_all_there_is() -> None:
     came = add(backlog, 0)
     backlog.keep(LATE_MS)
     assert (backlog.on_disk, backlog.was_asking(), all_of(backlog)) == (0, False, came)
+
+
+# --- While another collector stores -----------------------------------------------------------------------------
+
+
+def standing_by(backlog: Backlog, first_s: int, last_s: int) -> list[Arrival]:
+    """What units publish meanwhile."""
+    backlog.stand_by()
+    messages = [published(second * 1000) for second in range(first_s, last_s + 1)]
+    for message in messages:
+        backlog.add([message], message.steady_ms)
+    return messages
+
+
+def test_who_stands_by_keeps_what_units_publish_until_it_takes_over(make: Make) -> None:
+    backlog = make()
+    messages = standing_by(backlog, 0, 10)
+    backlog.keep(LATE_MS)
+    assert (len(backlog), backlog.on_disk, all_of(backlog)) == (0, 0, [])
+    backlog.take_over(NOON_MS + 10_000)
+    live = published(11_000)
+    backlog.add([live], live.steady_ms)
+    assert all_of(backlog) == [*(replace(message, overheard=True) for message in messages), live]
+
+
+def test_no_more_than_half_a_minute_of_it() -> None:
+    backlog = Backlog()
+    messages = standing_by(backlog, 0, 100)
+    backlog.take_over(NOON_MS + 105_000)
+    assert [one.steady_ms for one in all_of(backlog)] == [one.steady_ms for one in messages[75:]]
+    assert backlog.dropped == 0
+
+
+def test_it_is_taken_at_once_and_from_disk_too(make: Make) -> None:
+    for from_disk in (False, True):
+        backlog = make()
+        count = len(standing_by(backlog, 0, 20))
+        backlog.take_over(NOON_MS + 20_000)
+        if from_disk:
+            backlog.keep(LATE_MS)
+            assert backlog.on_disk == count
+        taken = backlog.take(2)
+        assert (len(taken), all(one.overheard for one in taken)) == (count, True)
+        backlog.settled()
+
+
+def test_who_stands_by_again_forgets_nothing_new_and_keeps_no_answers_to_questions(make: Make) -> None:
+    backlog = make()
+    standing_by(backlog, 0, 1)
+    backlog.take_over(NOON_MS + 1000)
+    assert len(all_of(backlog)) == 2
+    standing_by(backlog, 2, 3)
+    late = add(backlog, 4)
+    assert all_of(backlog) == late
+    backlog.take_over(NOON_MS + 4000)
+    backlog.take_over(NOON_MS + 4000)
+    assert [one.steady_ms - NOON_MS for one in all_of(backlog)] == [2000, 3000]

@@ -92,6 +92,16 @@ def test_it_is_adopted_as_any_other() -> None:
     assert windows() == [(8000, 0), (10_000, 2000), (12_000, 2000)]
 
 
+def test_one_that_publishes_seldom_is_not_said_to_be_away_in_between(caplog: pytest.LogCaptureFixture) -> None:
+    collecting = Collecting(preferred=Way.MQTT)
+    take(collecting, [published(at_ms) for at_ms in (0, 60_000, 120_000)])
+    caplog.clear()
+    collecting.take(at_ms=170_000)
+    assert "does not answer any more" not in caplog.text
+    collecting.take(at_ms=120_000 + 301_000)
+    assert "does not answer any more" in caplog.text
+
+
 # --- What it says of itself -------------------------------------------------------------------------------------
 
 

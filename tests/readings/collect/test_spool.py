@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readings.collect.inbox import Arrival
-from readings.collect.spool import Spool, SpoolUnusable, _packed, _unpacked
+from readings.collect.spool import Spool, SpoolUnusable, _packed, _unpacked, given_up_in
 from readings.collect.ways import Way
 from tests.readings.collect.arrivals import HERE, NOON_MS, arrival, captured
 
@@ -186,6 +186,7 @@ arrivals_of_any_kind = st.builds(
     way=st.sampled_from(Way),
     time_ms=st.integers(-(2**62), 2**62),
     steady_ms=st.integers(0, 2**62),
+    overheard=st.booleans(),
 )
 
 
@@ -193,3 +194,43 @@ arrivals_of_any_kind = st.builds(
 @given(st.lists(arrivals_of_any_kind, max_size=20))
 def test_any_datagram_comes_back_to_the_byte(arrivals: list[Arrival]) -> None:
     assert list(_unpacked(_packed(arrivals))) == arrivals
+
+
+# --- What is told of the bound and of the disk ------------------------------------------------------------------
+def at_its_bound(folder: Path, appended: int = 5) -> Spool:
+    spool = Spool(folder, 2500, "this boot")
+    for second in range(appended):
+        spool.append([arrival(second * 1000)])
+    return spool
+
+
+def test_what_went_for_the_bound_is_known_to_the_next_process_and_to_others(tmp_path: Path) -> None:
+    spool = at_its_bound(tmp_path)
+    lost = spool.dropped
+    assert lost > 0
+    assert spool.given_up is not None
+    assert (spool.given_up.answers, spool.given_up.since_ms) == (lost, NOON_MS)
+    assert spool.given_up.until_ms == NOON_MS + (lost - 1) * 1000
+    assert given_up_in(tmp_path) == spool.given_up  # while the process has it
+    after = again(spool, 2500)
+    assert (after.given_up, after.dropped) == (spool.given_up, 0)
+    after.close()
+
+
+def test_nothing_is_told_of_a_spool_that_was_never_at_its_bound(spool: Spool, tmp_path: Path) -> None:
+    spool.append([arrival(0)])
+    assert (spool.given_up, given_up_in(spool.folder), given_up_in(tmp_path / "nowhere")) == (None, None, None)
+
+
+def test_a_damaged_file_tells_nothing_of_the_bound(tmp_path: Path) -> None:
+    (tmp_path / "answers.sqlite3").write_bytes(b"no database")
+    assert given_up_in(tmp_path) is None
+
+
+def test_a_disk_is_tried_and_nothing_is_left_of_that(spool: Spool) -> None:
+    spool.try_to_write()
+    assert {path.name for path in spool.folder.iterdir()} >= {"answers.sqlite3", "lock"}
+    assert not (spool.folder / "tried").exists()
+    (spool.folder / "tried").mkdir()
+    with pytest.raises(SpoolUnusable):
+        spool.try_to_write()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from readings.collect.ways import Way, Ways
+from readings.collect.ways import Before, Way, Ways
 from readings.collect.windows import Timeline
 
 PERIOD_MS, PUBLISHED_MS = 1000, 2000
@@ -146,14 +146,98 @@ def test_how_often_a_unit_publishes_is_learned() -> None:
 
 
 def test_after_a_start_of_ours_the_way_of_the_last_reading_goes_on() -> None:
-    heard = Listening()
-    heard.ways.go_on(MQTT)
-    heard.timeline.newest_ms = NOON_MS - 1000
+    heard = gone_on(AYT, Before(MQTT, -1000))
     heard.hear(asked(0, 20), sent(0.5, 20))
     assert heard.stored[0] == ((500, MQTT), (-1000, 500))
     assert (0, AYT) not in [came for came, _ in heard.stored]
     assert heard.handed_over == [(1000, AYT)]
     assert covered_without_a_gap(heard.windows)
+
+
+def gone_on(preferred: Way, before: Before, now_ms: int = 0) -> Listening:
+    """After a start of ours; the last reading is of `before.counted_ms`."""
+    heard = Listening(preferred)
+    heard.ways.go_on(before, now_ms)
+    assert before.counted_ms is not None
+    heard.timeline.newest_ms = NOON_MS + before.counted_ms
+    return heard
+
+
+def test_a_unit_that_publishes_seldom_loses_nothing_by_a_start_of_ours() -> None:
+    heard = gone_on(MQTT, Before(MQTT, -55_000, interval_ms=60_000)).hear(sent(5, 200, 60_000))
+    assert heard.windows == [(at - 60_000, at) for at in (5_000, 65_000, 125_000, 185_000)]
+
+
+def test_without_knowing_how_often_it_publishes_its_first_message_tells_of_no_time() -> None:
+    heard = gone_on(MQTT, Before(MQTT, -55_000)).hear(sent(5, 200, 60_000))
+    assert heard.windows[:2] == [(5_000, 5_000), (5_000, 65_000)]
+
+
+def test_messages_that_are_stored_already_are_followed_where_the_last_one_came_here() -> None:
+    for apart_ms, window in ((30, (-1970, 0)), (-30, (-2030, 0)), (-3000, (-2000, 0))):
+        heard = gone_on(MQTT, Before(MQTT, -2000 + apart_ms))
+        heard.ways.leave_out(MQTT, -2000, is_last=True)
+        heard.hear(sent(0, 4))
+        assert heard.windows[0] == window
+        assert covered_without_a_gap(heard.windows)
+
+
+def test_what_was_overheard_does_not_take_over_before_questions_had_their_turn() -> None:
+    heard = gone_on(AYT, Before(AYT, -10_000), now_ms=0)
+    heard.ways.leave_out(MQTT, -11_000, is_last=False)
+    heard.hear(sent(-9, 20), asked(0.4, 20))
+    assert heard.by(MQTT) == []
+    assert heard.windows[0] == (-10_000, 400)
+
+
+def test_and_fills_all_the_time_where_no_question_is_answered() -> None:
+    heard = gone_on(AYT, Before(AYT, -10_000), now_ms=0)
+    heard.ways.leave_out(MQTT, -11_000, is_last=False)
+    heard.hear(sent(-9, 20))
+    assert [window[0] for window in heard.windows[:2]] == [-10_000, -9_000]
+    assert covered_without_a_gap(heard.windows)
+
+
+# --- A silence of both while messages count ---------------------------------------------------------------------
+
+
+def test_after_a_silence_of_both_questions_tell_of_it_though_messages_are_preferred() -> None:
+    for first_ayt_s, first_mqtt_s in ((3600.0, 3600.9), (3600.9, 3600.0), (3600.0, 3640.5), (3607.3, 3600.0)):
+        ends_s = max(first_ayt_s, first_mqtt_s) + 20
+        outage = asked(0, 20), sent(0.3, 20), asked(first_ayt_s, ends_s), sent(first_mqtt_s, ends_s)
+        heard = Listening(MQTT).hear(*outage)
+        assert (20_000, round(1000 * first_ayt_s)) in heard.by(AYT)
+        assert [way for _, way in heard.handed_over] == [AYT, MQTT]
+        assert covered_without_a_gap(heard.windows)
+        assert heard.windows[-1] in heard.by(MQTT)
+
+
+def test_a_silence_that_a_message_would_bridge_is_measured_by_the_answer() -> None:
+    heard = Listening(MQTT).hear(asked(0, 20), sent(0.3, 20.4), sent(27.1, 40), asked(27.9, 40))
+    assert (20_300, 27_900) in heard.by(AYT)
+    assert covered_without_a_gap(heard.windows)
+
+
+def test_messages_that_end_it_wait_for_an_answer_and_then_count_from_the_first_on() -> None:
+    heard = Listening(MQTT).hear(asked(0, 20), sent(0.3, 20), sent(3600, 3630))
+    assert [window for window in heard.windows if window[1] > 21_000] == [
+        (at - 2000, at) for at in range(3_602_000, 3_630_001, 2000)
+    ]
+
+
+def test_a_mean_that_spans_time_which_messages_have_told_of_is_none_of_the_silence() -> None:
+    heard = Listening(MQTT).hear(asked(0, 20), sent(0.3, 60), asked(3600, 3620), sent(3600.5, 3620))
+    assert (3_600_500, 3_600_500) in heard.windows
+    assert not any(window[0] < 3_600_000 < window[1] for window in heard.windows)
+
+
+def test_after_a_start_of_ours_too() -> None:
+    before = Before(MQTT, -3600_000, interval_ms=2000, answered_ms=-3600_600)
+    heard = gone_on(MQTT, before).hear(sent(0, 20), asked(0.7, 20))
+    assert heard.windows[0] == (-3600_000, 700)
+    assert covered_without_a_gap(heard.windows)
+    heard = gone_on(MQTT, Before(MQTT, -3600_000, interval_ms=2000, answered_ms=-3660_000))
+    assert heard.hear(sent(0, 20), asked(0.7, 20)).windows[0] == (0, 0)
 
 
 def test_after_a_cut_nothing_of_before_counts() -> None:
