@@ -21,9 +21,13 @@ from devices import audit
 from devices.ct6.errors import UnitError
 from devices.models import Port
 from readings import history
+from readings.archive_models import ArchiveFile
 from readings.history import PortEnergy
 from readings.models import BadSpan, DeviceReading, DirtyBucket, PortMinute
 from readings.periods import MINUTE_MS, floor_minute, format_time, parse_time, to_ms
+from readings.store.archive.layout import minutes_of
+from readings.store.gone import readings_gone
+from readings.store.lines import PORT_LINES
 from readings.store.recompute import computable_since
 
 log = structlog.get_logger(__name__)
@@ -168,24 +172,37 @@ def _checked(port: Port, start_ms: int, end_ms: int, reason: str, now: datetime)
 def _refuse_sums(port: Port, start_ms: int, end_ms: int) -> None:
     """Minutes whose readings are gone could neither be computed without them, nor ever again with them."""
     since_ms = computable_since(port.device_id)
-    minutes = PortMinute.objects.filter(port=port, start__gte=start_ms, start__lt=end_ms)
-    last = minutes.filter(**{} if since_ms is None else {"start__lt": since_ms}).order_by("-start").first()
-    if last is not None:
+    last_ms = _newest_minute(port, start_ms, end_ms if since_ms is None else min(end_ms, since_ms))
+    gone_ms = readings_gone(port.device_id)
+    until_ms = gone_ms if start_ms < gone_ms else None if last_ms is None else last_ms + MINUTE_MS
+    if until_ms is not None:
         template = gettext_noop(
             "of what it measured until %(moment)s only sums are stored, from which nothing can be left out. Nothing "
             "was marked."
         )
-        raise NotMarked(_named(port), template, {"moment": format_time(last.start + MINUTE_MS)})
+        raise NotMarked(_named(port), template, {"moment": format_time(until_ms)})
+
+
+def _newest_minute(port: Port, start_ms: int, end_ms: int) -> int | None:
+    """The start of the newest minute that is stored of a span; in a file, the newest that its port may have there."""
+    rows = PortMinute.objects.filter(port=port, start__gte=start_ms, start__lt=end_ms).order_by("-start")
+    files = ArchiveFile.objects.filter(
+        kind=minutes_of(PORT_LINES).name, device=port.device_id, start_ms__lt=end_ms, last_ms__gte=start_ms
+    )
+    in_files = files.order_by("-start_ms").values_list("last_ms", flat=True)[:1]
+    found = [*rows.values_list("start", flat=True)[:1], *(min(last, end_ms - MINUTE_MS) for last in in_files)]
+    return max(found, default=None)
 
 
 def _refuse_lifting(span: BadSpan) -> None:
     if span.lifted_at is not None:
         raise NotMarked(_named(span.port), gettext_noop("that span counts again already. Nothing was changed."))
-    since_ms = computable_since(span.port.device_id)
-    if since_ms is None or span.start_ms >= since_ms:
+    gone_ms = readings_gone(span.port.device_id)
+    since_ms = computable_since(span.port.device_id) or gone_ms
+    if span.start_ms >= since_ms:
         return
     # Only where something is stored from before does the start of the readings say that others are gone.
-    if PortMinute.objects.filter(port=span.port, start__lt=since_ms).exists():
+    if span.start_ms < gone_ms or PortMinute.objects.filter(port=span.port, start__lt=since_ms).exists():
         template = gettext_noop(
             "the readings from before %(moment)s are not stored any more, so that this cannot be undone. Nothing was "
             "changed."

@@ -10,6 +10,11 @@ Integers = Sequence[int | None]
 _ROWS_A_STATEMENT: Final = 5_000
 
 
+def leaving(key: str) -> str:
+    """The ``tail`` for which rows that are there already are left alone; ``key`` is a column of theirs."""
+    return f"ON DUPLICATE KEY UPDATE {key} = {key}" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
+
+
 def insert(head: str, rows: Sequence[Integers], tail: str = "") -> None:
     """``head`` VALUES ... ``tail``, of tuples of whole numbers, truths and None. Raises DatabaseError.
 

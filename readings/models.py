@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device, Port
 from devices.who import who_field
-from readings import archive_models, import_models  # noqa: F401 - Django finds models here
+from readings import archive_models, import_models, retention_models  # noqa: F401 - Django finds models here
 from readings import quantities as q
 from readings.fields import fixed_point
 

@@ -28,6 +28,7 @@ from readings.models import DeviceMinute
 from readings.periods import MINUTE_MS, floor_minute, format_time
 from readings.store import retention
 from readings.store.archive.together import measured_span
+from readings.store.gone import readings_gone
 from readings.store.moving import Move, move_some
 
 log = structlog.get_logger(__name__)
@@ -162,6 +163,7 @@ def _refuse(old: Device, new: Device, at_ms: int, *, forget_earlier: bool, now: 
     _refuse_moment(old, at_ms, now)
     _refuse_doubtful(old, new)
     _refuse_what_is_measured(old, new, at_ms, forget_earlier=forget_earlier)
+    _refuse_what_is_gone(new, at_ms)
 
 
 def _own_place(device: Device) -> NotReplaced:
@@ -215,6 +217,17 @@ def _refuse_what_is_measured(old: Device, new: Device, at_ms: int, *, forget_ear
             "say that it may be forgotten. Nothing was changed."
         )
         raise NotReplaced(str(new), template, {"earliest": format_time(earliest_ms)})
+
+
+def _refuse_what_is_gone(new: Device, at_ms: int) -> None:
+    """Sums are not moved."""
+    gone_ms = readings_gone(new.pk)
+    if at_ms < gone_ms:
+        template = gettext_noop(
+            "what it measured until %(moment)s was let go of, and only its sums are stored: take a moment from then "
+            "on. Nothing was changed."
+        )
+        raise NotReplaced(str(new), template, {"moment": format_time(gone_ms)})
 
 
 def _newest_ms(device: Device) -> int | None:

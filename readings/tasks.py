@@ -1,7 +1,10 @@
 """What the rollups' worker does: by Celery's schedule, and days after a change of time zone."""
 
+from __future__ import annotations
+
 import random
 import time
+from typing import TYPE_CHECKING
 
 import structlog
 from celery import shared_task
@@ -10,22 +13,26 @@ from django.utils import timezone
 
 from devices.models import Device
 from readings import bad_spans, heartbeats, replacing
-from readings.store import auditing, rollups
+from readings.store import audit_findings, auditing, letting_go, rollups
+
+if TYPE_CHECKING:
+    from readings.store.archive import archiving
 
 log = structlog.get_logger(__name__)
 
 _HOURS_A_NIGHT = 200
 _ARCHIVE_S = 5.0
+_LET_GO_S = 5.0
+_MINUTES = "archive of minutes"
 
 
 @shared_task
 def roll_up() -> None:
     bad_spans.go_on_all()
     rolled = rollups.roll_up_closed(time.time_ns() // 1_000_000)
-    if rolled.unreadable:
+    counted = {"minutes": rolled.minutes, "more": rolled.more, "unreadable": rolled.unreadable}
+    if heartbeats.note_trouble("rollups", timezone.now(), counted, rolled.unreadable):
         log.error("Some minutes wait for a file of the archive", reason=rolled.unreadable)
-    detail = {"minutes": rolled.minutes, "more": rolled.more, "unreadable": rolled.unreadable}
-    heartbeats.note("rollups", timezone.now(), detail)
     replacing.move_all_on()
     rollups.rebuild_stale_days()  # a worker that was stopped while it rebuilt days has lost its task
 
@@ -38,14 +45,14 @@ def rebuild_days(device_id: int) -> None:
 
 @shared_task
 def audit_rollups() -> None:
-    devices, now_ms = list(Device.objects.all()), time.time_ns() // 1_000_000
-    found = auditing.audit(devices, 0, now_ms, sample=_HOURS_A_NIGHT, chance=random.SystemRandom())
-    counts = {"hours": found.hours, "left_out": found.left_out, "mismatches": len(found.mismatches)}
-    heartbeats.note("audit", timezone.now(), counts)
-    if found.mismatches:
+    devices, now_ms, chance = list(Device.objects.all()), time.time_ns() // 1_000_000, random.SystemRandom()
+    found = auditing.audit(devices, 0, now_ms, sample=_HOURS_A_NIGHT, chance=chance)
+    again = audit_findings.look_again(devices, chance)
+    counts = audit_findings.note([found, again], timezone.now())
+    if mismatches := found.mismatches + again.mismatches:
         log.error(
             "Rollups differ from what they are made of",
-            first=str(found.mismatches[0]),
+            first=str(mismatches[0]),
             to_do="run manage.py audit_rollups --all --repair",
             **counts,
         )
@@ -62,11 +69,32 @@ def archive() -> None:
     try:
         done = archiving.archive_due(now_ms, turn=turn)
         if not done.more:
-            done = archiving.compact_due(now_ms, turn=turn)
+            done = done.and_then(archiving.compact_due(now_ms, turn=turn))
+        if not done.more:
+            done = done.and_then(_archive_minutes(now_ms, turn))
     except errors.ArchiveUnreachable as error:
-        log.error("Nothing is archived; readings stay in the database", reason=str(error))  # noqa: TRY400
+        if heartbeats.note_trouble("archive", timezone.now(), {"unreachable": str(error)}, str(error)):
+            log.error("Nothing is archived; readings stay in the database", reason=str(error))  # noqa: TRY400
         return
-    heartbeats.note("archive", timezone.now(), {"more": done.more})
+    unmoved = done.unmoved
+    if done.more and not unmoved:  # there was no time for all, so what it was the last time still holds
+        unmoved = str(heartbeats.detail("archive").get("unmoved") or "")
+    counted = {"more": done.more, **({"unmoved": unmoved} if unmoved else {})}
+    if heartbeats.note_trouble("archive", timezone.now(), counted, unmoved):
+        log.error("What belongs into a file of the archive stays in the database", reason=unmoved)
+
+
+def _archive_minutes(now_ms: int, turn: archiving.Turn) -> archiving.Archived:
+    """Once a day, since every unit has to be looked at."""
+    from readings.store.archive import archiving  # noqa: PLC0415 - as above
+
+    before, last = archiving.minutes_before(now_ms), heartbeats.detail(_MINUTES)
+    if last.get("before") == before:
+        return archiving.Archived(unmoved=str(last.get("unmoved") or ""))
+    done = archiving.archive_minutes_due(now_ms, turn=turn)
+    if not done.more:
+        heartbeats.note(_MINUTES, timezone.now(), {"before": before, "unmoved": done.unmoved})
+    return done
 
 
 @shared_task
@@ -75,6 +103,12 @@ def sweep_archive() -> None:
 
     if settings.CT6_ARCHIVE:
         forgetting.sweep(time.time_ns() // 1_000_000)
+
+
+@shared_task
+def let_go() -> None:
+    """A short turn, as above: what is older than its unit's retention says goes for good."""
+    letting_go.let_go_tonight(time.time_ns() // 1_000_000, turn=letting_go.Turn(limit_s=_LET_GO_S))
 
 
 @shared_task

@@ -1,5 +1,5 @@
 """The pages that this app gives to every unit in the admin."""
 
-from readings import admin_bad_spans, admin_replacing
+from readings import admin_bad_spans, admin_replacing, admin_storage
 
-PAGES = (*admin_bad_spans.PAGES, *admin_replacing.PAGES)
+PAGES = (*admin_bad_spans.PAGES, *admin_storage.PAGES, *admin_replacing.PAGES)

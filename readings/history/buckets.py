@@ -1,6 +1,6 @@
 """What was measured by minute, hour or day: from rollups, and from readings where minutes wait for their rollup."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -20,11 +20,14 @@ from readings.history.unrolled import DeviceKeys, DeviceMinutes
 from readings.periods import HOUR_MS, MINUTE_MS
 from readings.quantities import ACTIVE_POWER, Quantity
 from readings.statements import Rows, fetch, numbers
+from readings.store.archive.together import DeviceSpan, Sought, minutes_with_files
+from readings.store.archive.together import merged as merged_with_files
 
 Bucket = Literal["minute", "hour", "day"]
 
 UNROLLED_AT_MOST = 600_000
 NO_TIMES: Final = np.empty(0, dtype=np.int64)
+_WIDTH: Final = 7  # columns of rollups as points: key, start, weight, recovered, total, lowest and highest
 DAYS_AT_ONCE = 30  # SQLite takes 500 parts of a statement, and a day off the hour needs three
 _STEP_MS: dict[Bucket, int] = {"minute": MINUTE_MS, "hour": HOUR_MS}
 
@@ -128,7 +131,7 @@ class Rolled:
         return {key: _measured(merged(joined(of_key))) for key, of_key in parts.items()}
 
 
-def rolled(wanted: Wanted, waiting: DeviceMinutes) -> Rolled:
+def rolled(wanted: Wanted, waiting: DeviceMinutes, *, now_ms: int) -> Rolled:
     """The rollups' part of an answer. ``waiting`` are all minutes of the grid that wait for their rollup."""
     grid = wanted.grid
     dirty = unrolled.within(waiting, wanted.keys, grid.start_ms, grid.end_ms)
@@ -136,7 +139,7 @@ def rolled(wanted: Wanted, waiting: DeviceMinutes) -> Rolled:
     parts: dict[int, list[Points]] = {}
     for rollups in _statements(wanted):
         stale = unrolled.within(dirty, wanted.keys, rollups[0].start_ms, rollups[-1].end_ms)
-        for key, points in _from_rollups(wanted, rollups, stale):
+        for key, points in _from_rollups(wanted, rollups, stale, now_ms):
             parts.setdefault(key, []).append(points)
     return Rolled(wanted, dirty, parts)
 
@@ -174,17 +177,50 @@ def _measured(points: Points) -> Points:
     return Points(points.slot, points.weight, points.recovered, points.total, low, high)
 
 
-def _from_rollups(wanted: Wanted, rollups: list[Piece], dirty: DeviceMinutes) -> Iterator[tuple[int, Points]]:
+def _from_rollups(
+    wanted: Wanted, rollups: list[Piece], dirty: DeviceMinutes, now_ms: int
+) -> Iterator[tuple[int, Points]]:
     """The buckets, and, to be taken out of them again, the stale rollups of the dirty minutes; all of one moment."""
     source = wanted.source
     device_of = wanted.device_of()
+    stale = unrolled.spans_in(wanted.keys, dirty)
     rows = [_times(1, wanted, source.between(piece.table, list(device_of), *piece[1:])) for piece in rollups]
-    rows += [_times(-1, wanted, part) for part in unrolled.rollups_in(source, wanted.keys, dirty)]
-    for key, values in by_key(numbers(fetch(rows), 7)).items():
+    rows += [_times(-1, wanted, part) for part in unrolled.rollups_in(source, wanted.keys, stale)]
+    minutes = [piece for piece in rollups if piece.table is source.minute]
+    whole = [DeviceSpan(device_id, *piece[1:]) for piece in minutes for device_id in wanted.keys]
+    for key, values in by_key(_beside_files(wanted, rows, whole, stale, now_ms)).items():
         starts, weight, *others = values.T
         points = wanted.points(key, starts.astype(np.int64), weight, *others)
         # Some between the dirty minutes came along. Those without any measured time stay, and take nothing out.
         yield key, points.where((weight >= 0) | np.isin(starts, dirty[device_of[key]]))
+
+
+def _beside_files(
+    wanted: Wanted, rows: Sequence[Rows], whole: Sequence[DeviceSpan], stale: Sequence[DeviceSpan], now_ms: int
+) -> FloatArray:
+    """These rows, and minutes from files as such rows: those of whole spans, and those to be taken out again."""
+    name, kind = wanted.quantity.name, wanted.source.archived_minutes
+    sums = ("positive_energy", "negative_energy") if wanted.quantity == ACTIVE_POWER else (f"{name}_sum",)
+    columns = ("covered_ms", "recovered_ms", *sums, f"{name}_min", f"{name}_max")
+    sought = [Sought(spans, columns, list(wanted.device_of())) for spans in (whole, stale)]
+    table, in_files = minutes_with_files(
+        kind, sought, lambda more: numbers(fetch([*rows, *more]), _WIDTH), width=_WIDTH, now_ms=now_ms
+    )
+    if not any(map(len, in_files)):
+        return table
+    is_stale = table[:, 2] < 0
+    parts = []
+    for factor, found, of_table in zip((1, -1), in_files, (table[~is_stale], table[is_stale]), strict=True):
+        parts.append(merged_with_files(_as_rows(factor, found, len(sums)), of_table))
+    return np.concatenate(parts)
+
+
+def _as_rows(factor: int, found: FloatArray, sums: int) -> FloatArray:
+    """As ``_times`` gives them."""
+    covered, recovered = found[:, 2], found[:, 3]
+    total = found[:, 4] - found[:, 5] if sums == 2 else found[:, 4]
+    weighed = factor * np.stack([covered + recovered, recovered, total])
+    return np.column_stack([found[:, :2], weighed.T, found[:, 4 + sums :]])
 
 
 def _times(factor: Literal[1, -1], wanted: Wanted, part: Rows) -> Rows:

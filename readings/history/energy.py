@@ -17,13 +17,14 @@ from readings.history import unrolled
 from readings.history.eras import as_they_were, is_plain
 from readings.history.port_energy import PortEnergy
 from readings.history.rows import PORTS, Days, Piece, integers, zones_of
-from readings.history.thinning import IntArray
+from readings.history.thinning import FloatArray, IntArray
 from readings.history.turns import energy_moments
 from readings.history.unrolled import Unfinished
-from readings.models import PortDay, PortMinute, PortReading
+from readings.models import PortDay, PortHour, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS
 from readings.quantities import ACTIVE_POWER
 from readings.statements import Rows, fetch
+from readings.store.archive.together import DeviceSpan, Sought, merged, minutes_with_files
 
 EnergyBucket = Literal["total", "hour", "day", "month"]
 
@@ -140,7 +141,7 @@ def _fill(sheet: _Sheet, waiting: Unfinished, now_ms: int) -> None:
     cut = [edge for edge in (sheet.start_ms, sheet.end_ms) if edge % MINUTE_MS]
     cut_minutes = np.unique([periods.floor_minute(edge) for edge in cut]).astype(np.int64)
     single = {device_id: np.union1d(dirty[device_id], cut_minutes) for device_id in device_ids}
-    summed, apart = _rollups(sheet, single, waiting.bad)
+    summed, apart = _rollups(sheet, single, waiting.bad, now_ms)
     sheet.add(summed[:, 0], summed[:, 1], summed[:, 2:])
     pieces = {
         device_id: _Pieces(sheet, device_id, single[device_id], dirty[device_id], waiting.bad)
@@ -155,18 +156,31 @@ def _fill(sheet: _Sheet, waiting: Unfinished, now_ms: int) -> None:
         device_pieces.add_to(sheet)
 
 
-def _rollups(sheet: _Sheet, single: dict[int, IntArray], bad: BadOf) -> tuple[IntArray, IntArray]:
+def _rollups(sheet: _Sheet, single: dict[int, IntArray], bad: BadOf, now_ms: int) -> tuple[IntArray, IntArray]:
     """The rows to sum, and the rows of single minutes, all of one moment so that they agree with each other.
 
     With them comes when each port was first measured, as that would be a statement of its own.
     """
     ids = sheet.ids.tolist()
-    summed = [PORTS.between(table, ids, start, end) for table, start, end in _whole(sheet)]
-    apart = unrolled.rollups_in(PORTS, sheet.keys, single)
+    whole = _whole(sheet)
+    summed = [PORTS.between(table, ids, start, end) for table, start, end in whole]
+    of_minutes = [piece for piece in whole if piece.table is PortMinute]
+    in_whole = [DeviceSpan(device_id, *piece[1:]) for piece in of_minutes for device_id in sheet.keys]
+    in_single = unrolled.spans_in(sheet.keys, single)
+    apart = unrolled.rollups_in(PORTS, sheet.keys, in_single)
     parts = [_marked(part, 0) for part in summed] + [_marked(part, 1) for part in apart] + [_beginnings(ids)]
-    rows = integers(fetch(parts), len(_ROLLUP_COLUMNS) + 1)
-    sheet.first_ms = _first_measured(rows[rows[:, -1] == 2, :5].tolist(), bad)
-    return rows[rows[:, -1] == 0, :-1], rows[rows[:, -1] == 1, :-1]
+    width = len(_ROLLUP_COLUMNS) + 1
+    rows, in_files = minutes_with_files(
+        PORTS.archived_minutes, [Sought(spans, _ROLLUP_COLUMNS[2:], ids) for spans in (in_whole, in_single)],
+        lambda more: integers(fetch([*parts, *more]), width), width=width, now_ms=now_ms,
+    )  # fmt: skip
+    sheet.first_ms = _first_measured(rows[rows[:, -1] == 2, :6].tolist(), bad)
+    return _both(in_files[0], rows[rows[:, -1] == 0, :-1]), _both(in_files[1], rows[rows[:, -1] == 1, :-1])
+
+
+def _both(in_files: FloatArray, rows: IntArray) -> IntArray:
+    """Rollups of rows and files: what is in both once."""
+    return merged(in_files, rows.astype(np.float64)).astype(np.int64) if len(in_files) else rows
 
 
 def _marked(part: Rows, mark: int) -> Rows:
@@ -248,21 +262,23 @@ class _Pieces:
 
 
 def _beginnings(port_ids: Sequence[int]) -> Rows:
-    """Time and window of each port's first reading, its first minute, and where the files of its device begin; -1 where
-    there is none.
+    """Time and window of each port's first reading, its first minute, where the files of its device begin, and its
+    first hour; -1 where there is none.
     """
     readings = PortReading.objects.filter(port_id=OuterRef("pk")).order_by("time")
     minutes = PortMinute.objects.filter(port_id=OuterRef("pk")).order_by("start")
     files = ArchiveFile.objects.filter(kind=PORTS.archived.name, device_id=OuterRef("device_id")).order_by("start_ms")
-    firsts = (readings.values("time"), readings.values("window_ms"), minutes.values("start"), files.values("begins_ms"))
+    hours = PortHour.objects.filter(port_id=OuterRef("pk")).order_by("start")
+    of_readings = (readings.values("time"), readings.values("window_ms"))
+    firsts = (*of_readings, minutes.values("start"), files.values("begins_ms"), hours.values("start"))
     columns = [Coalesce(Subquery(first[:1]), -1) for first in firsts]
-    return Port.objects.filter(pk__in=port_ids).order_by().values_list("pk", *columns, Value(0), Value(2))
+    return Port.objects.filter(pk__in=port_ids).order_by().values_list("pk", *columns, Value(2))
 
 
 def _first_measured(beginnings: Sequence[Sequence[int]], bad: BadOf) -> dict[int, int]:
     """By port, when what is known of it begins; ports without any reading are left out."""
     first_ms: dict[int, int] = {}
-    for port_id, time, window_ms, minute, in_files in beginnings:
+    for port_id, time, window_ms, minute, in_files, hour in beginnings:
         begun = None if time < 0 else time - window_ms
         # A file is of all ports of its device: one that came later has its first minute later. So has one whose first
         # minutes are bad.
@@ -273,6 +289,8 @@ def _first_measured(beginnings: Sequence[Sequence[int]], bad: BadOf) -> dict[int
         # An older minute tells that the readings of the beginning are gone.
         if minute >= 0 and (begun is None or minute < periods.floor_minute(begun - 1)):
             begun = minute
+        if hour >= 0 and (begun is None or hour < periods.floor_hour(begun - 1)):  # and an older hour, the minutes
+            begun = hour
         if begun is not None:
             first_ms[port_id] = begun
     return first_ms

@@ -56,6 +56,11 @@ class Source:
         """Where the readings are once they are in files."""
         return KINDS["port_readings" if self.of == "port" else "device_readings"]
 
+    @property
+    def archived_minutes(self) -> Kind:
+        """Where the minutes are once they are in files."""
+        return KINDS["port_minutes" if self.of == "port" else "device_minutes"]
+
     def rows(self, table: Table, keys: Sequence[int]) -> Rows:
         return table._default_manager.filter(**{f"{self.key}__in": keys})
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from django.conf import settings
@@ -12,7 +13,7 @@ from devices.models import Device, Port
 from devices.querysets import silence_limit
 from readings.bad_minutes import NOTHING_BAD, BadMinutes, BadOf, bad_of
 from readings.history.buckets import NO_TIMES, Bucket, Grid, Rolled, Wanted, rolled
-from readings.history.levels import STEP_MS, Asked, Extent, Resolution, finer_level, level_for
+from readings.history.levels import LADDER, STEP_MS, Asked, Extent, Resolution, finer_level, level_for
 from readings.history.rows import DEVICES, PORTS, Days, Source, by_key, zones_of
 from readings.history.thinning import (
     BoolArray,
@@ -33,10 +34,12 @@ from readings.quantities import Quantity
 from readings.statements import Rows, fetch, numbers
 from readings.store.archive.together import LEAST_HOT_MS, DeviceSpan, with_files
 from readings.store.archive.together import merged as merged_with_files
+from readings.store.gone import finest_left, is_all_there
 
 MAX_POINTS = 2000
 DEVICES_AT_ONCE = 40
 TOUCH_MS = 1000
+_KEPT_FOR_EVER: Final = ("hour", "day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +97,16 @@ def series(  # noqa: PLR0913  (a question has these parts, and callers name them
     wait for their rollup are computed from readings. A gap is one NaN. What was marked as bad is left out, as a gap.
 
     No question is refused, and none reads much: a resolution with too many rows for these lines and this span gives
-    way to a coarser one, and ``auto`` takes the one that suits both (``levels.level_for``); where only a part of the
-    span was measured, it is that part that counts (``levels.finer_level``). Lines with more than
-    max_points are thinned: mean, minimum and maximum of equal slices, so that a spike of one second is always seen.
+    way to a coarser one, as does one of which something of the span was let go of; ``auto`` takes the one that suits
+    both (``levels.level_for``); where only a part of the span was measured, it is that part that counts
+    (``levels.finer_level``). Lines with more than max_points are thinned: mean, minimum and maximum of equal slices, so
+    that a spike of one second is always seen.
     """
     if any(isinstance(line, Port) != (quantity.of == "port") for line in lines):
         raise ValueError(f"{quantity.name} is measured per {quantity.of}: ask for {quantity.of}s")
     turns = turns_of((line for line in lines if isinstance(line, Port)), quantity)
     question = _Question(lines, quantity, start_ms, end_ms, now_ms, max_points, turns)
-    level = level_for(question.extent(end_ms - start_ms), resolution)
+    level = question.left(level_for(question.extent(end_ms - start_ms), resolution))
     if level == "second":
         answer = question.as_they_came()
         if resolution == "auto" and not _has_points(answer):
@@ -112,7 +116,7 @@ def series(  # noqa: PLR0913  (a question has these parts, and callers name them
         return answer
     rollups = question.rollups(level)
     finer = finer_level(question.extent(_measured_ms(rollups, level)), resolution, level)
-    if finer is not None:
+    if finer is not None and question.left(finer) == finer:
         answer = question.as_they_came() if finer == "second" else question.by_bucket(finer)
         if _has_points(answer):
             return answer
@@ -158,6 +162,16 @@ class _Question:
     def extent(self, length_ms: int) -> Extent:
         return Extent(len(self.keys), length_ms, self.max_points, 1000 * settings.CT6_PERIOD)
 
+    def left(self, level: Resolution) -> Resolution:
+        """The level, or the finest of which nothing of the span was let go of."""
+        return level if level in _KEPT_FOR_EVER else max(level, self.finest, key=LADDER.index)
+
+    @cached_property
+    def finest(self) -> Resolution:
+        if is_all_there(self.start_ms, self.now_ms):
+            return "second"
+        return finest_left(self.unfinished.gone, self.start_ms)
+
     def by_bucket(self, bucket: Bucket) -> Series:
         return self.answer(bucket, self.rollups(bucket))
 
@@ -180,7 +194,7 @@ class _Question:
             grid = Grid(bucket, self.start_ms, self.end_ms, days.zone)
             bad = self.unfinished.bad
             wanted = Wanted(self.source, keys, self.quantity, grid, days.made, self.turns, bad)
-            found.append(rolled(wanted, self.unfinished.minutes))
+            found.append(rolled(wanted, self.unfinished.minutes, now_ms=self.now_ms))
         return found
 
     @cached_property

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import structlog
 from django.conf import settings
-from django.db.models import Value
+from django.db.models import F, Value
 
 from readings.bad_minutes import BadOf, bad_of
 from readings.history.rows import DEVICES, UNMADE, Source, integers, more_than, unmade_days
@@ -14,6 +14,7 @@ from readings.history.thinning import FloatArray, IntArray
 from readings.models import BadSpan, DeviceReading, DirtyBucket
 from readings.periods import MINUTE_MS, floor_minute
 from readings.quantities import Quantity
+from readings.retention_models import Retention
 from readings.statements import Rows, fetch, numbers
 from readings.store.archive.together import (
     LEAST_HOT_MS,
@@ -24,6 +25,7 @@ from readings.store.archive.together import (
     next_in_file,
     with_files,
 )
+from readings.store.gone import Marks, still_computed
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +41,14 @@ ROWS_AT_ONCE = 200_000
 class Unfinished(NamedTuple):
     """What rollups do not tell rightly yet: by device, in order, the minutes that may not equal the readings, and the
     devices whose day rows are not all made in their time zone (None where that was not asked for). And what has to be
-    left out of readings that are looked at in place of rollups.
+    left out of readings that are looked at in place of rollups, and before which moments some of these devices have no
+    readings, or minutes, any more.
     """
 
     minutes: DeviceMinutes
     days: frozenset[int] | None
     bad: BadOf
+    gone: Marks
 
 
 def unfinished(
@@ -54,15 +58,19 @@ def unfinished(
     a minute is bad or waits, or its rollup tells that already.
     """
     start_ms = floor_minute(start_ms)
-    dirty = DirtyBucket.objects.filter(device_id__in=list(zones), minute__gte=start_ms, minute__lt=end_ms)
+    waiting = DirtyBucket.objects.filter(device_id__in=list(zones), minute__gte=start_ms, minute__lt=end_ms)
+    dirty = still_computed(waiting)
     bad = BadSpan.objects.in_effect(ports, start_ms, end_ms).values_list("port_id", "start_ms", "until_ms")
-    parts = [dirty.values_list("device_id", "minute", Value(0)), bad, *(unmade_days(zones) if days else [])]
+    rules = Retention.objects.filter(device__in=list(zones))
+    gone = rules.values_list("device_id", "readings_gone_ms", Value(-1) - F("minutes_gone_ms"))
+    parts = [dirty.values_list("device_id", "minute", Value(0)), bad, gone, *(unmade_days(zones) if days else [])]
     table = integers(fetch(parts), 3)
-    is_bad, is_mark = table[:, 2] > 0, table[:, 1] == UNMADE
-    waits = table[~is_bad & ~is_mark, :2]
+    is_bad, is_gone, is_mark = table[:, 2] > 0, table[:, 2] < 0, table[:, 1] == UNMADE
+    waits = table[~is_bad & ~is_gone & ~is_mark, :2]
     minutes = {device_id: np.sort(waits[waits[:, 0] == device_id, 1]) for device_id in zones}
     unmade = frozenset(table[is_mark, 0].tolist()) if days else None
-    return Unfinished(minutes, unmade, bad_of(table[is_bad].tolist()))
+    latest = (table[is_gone, 1:] * (1, -1) - (0, 1)).max(axis=0, initial=0).tolist()
+    return Unfinished(minutes, unmade, bad_of(table[is_bad].tolist()), Marks(*latest))
 
 
 def within(minutes: DeviceMinutes, device_ids: Iterable[int], start_ms: int, end_ms: int) -> DeviceMinutes:
@@ -84,13 +92,14 @@ def spans_of(minutes: IntArray) -> list[Span]:
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
-def rollups_in(source: Source, keys: DeviceKeys, minutes: DeviceMinutes) -> list[Rows]:
-    """The minute rollups of these minutes (and of some between them)."""
-    return [
-        source.between(source.minute, keys[device_id], start, end)
-        for device_id in keys
-        for start, end in spans_of(minutes[device_id])
-    ]
+def spans_in(keys: DeviceKeys, minutes: DeviceMinutes) -> list[DeviceSpan]:
+    """Spans that hold these minutes (and some between them)."""
+    return [DeviceSpan(device_id, start, end) for device_id in keys for start, end in spans_of(minutes[device_id])]
+
+
+def rollups_in(source: Source, keys: DeviceKeys, spans: Iterable[DeviceSpan]) -> list[Rows]:
+    """The minute rollups of these spans that are rows."""
+    return [source.between(source.minute, keys[device_id], start, end) for device_id, start, end in spans]
 
 
 def newest(source: Source, keys: DeviceKeys, minutes: DeviceMinutes, at_most: int) -> DeviceMinutes:

@@ -3,6 +3,7 @@
 Nothing is written. What waits for its rollup is left out, as it is known to differ.
 """
 
+import math
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,13 +12,17 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from devices.models import Device, Port
 from readings.models import DirtyBucket, Rollup
 from readings.periods import HOUR_MS, day_start, floor_hour, next_day_start
+from readings.statements import fetch, numbers
 from readings.store import day_zones
 from readings.store.archive.errors import ArchiveError
-from readings.store.archive.together import measured_span
+from readings.store.archive.layout import minutes_of
+from readings.store.archive.together import DeviceSpan, measured_span, merged, with_files
+from readings.store.gone import readings_gone
 from readings.store.hours_and_days import pieces_of_day
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, RollupRow, scaled_sum
 from readings.store.minutes import minute_rows
@@ -44,11 +49,16 @@ class Mismatch:
 
 @dataclass(slots=True)
 class Audited:
-    """Hours of devices that were looked at, and those left out (waiting rollups, unreadable files); what was found."""
+    """Hours of devices that were looked at, and those left out (waiting rollups, unreadable files); what was found.
+
+    ``wrong`` are the hours and days with something that differs, by device and first hour, and the hour of the device
+    at which that was seen.
+    """
 
     hours: int = 0
     left_out: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)
+    wrong: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
 
 def audit(
@@ -69,6 +79,8 @@ def audit(
         else:
             found.hours += 1
             found.mismatches += mismatches
+            for mismatch in mismatches:
+                found.wrong.setdefault((device.pk, floor_hour(mismatch.start_ms)), (device.pk, hour))
     return found
 
 
@@ -77,7 +89,7 @@ def _hours(device: Device, start_ms: int, end_ms: int) -> range:
     measured = measured_span(device.pk)
     if measured is None:
         return range(0)
-    first = max(floor_hour(start_ms + HOUR_MS - 1), floor_hour(measured[0]) + HOUR_MS)
+    first = max(floor_hour(start_ms + HOUR_MS - 1), floor_hour(measured[0]) + HOUR_MS, readings_gone(device.pk))
     return range(first, floor_hour(min(end_ms, measured[1])) + HOUR_MS, HOUR_MS)
 
 
@@ -104,7 +116,7 @@ def _look(device: Device, hour_ms: int) -> list[Mismatch] | None:
     found: list[Mismatch] = []
     looks_at_day = not _waits(device, *day) and device.pk not in day_zones.stale_devices()
     for lines, ids in _lines(device):
-        minutes = _stored(lines, lines.minutes, ids, hour_ms, hour_ms + HOUR_MS)
+        minutes = _stored_minutes(lines, ids, DeviceSpan(device.pk, hour_ms, hour_ms + HOUR_MS))
         hour = hour_ms, hour_ms + HOUR_MS
         readings = readings_touching(SomeLines(lines, ids, [device.pk]), *hour, late_ms())
         computed = {_key(row): row for row in minute_rows(lines, readings, *hour, bad_minutes(lines, ids, *hour))}
@@ -115,7 +127,13 @@ def _look(device: Device, hour_ms: int) -> list[Mismatch] | None:
             days = _stored(lines, lines.days, ids, *day)
             pieces: Rows = {}
             for piece in pieces_of_day(lines, *day):
-                pieces |= _stored(lines, piece.table, ids, piece.start_ms, piece.end_ms)
+                span = piece.start_ms, piece.end_ms
+                of_minutes = piece.table is lines.minutes
+                pieces |= (
+                    _stored_minutes(lines, ids, DeviceSpan(device.pk, *span))
+                    if of_minutes
+                    else _stored(lines, piece.table, ids, *span)
+                )
             found += _differences(device, lines.days, days, _summed(lines, pieces, day[0]))
     # What came meanwhile explains a difference.
     return None if found and _waits(device, *day) else found
@@ -131,9 +149,25 @@ def _lines(device: Device) -> list[tuple[Lines, list[int]]]:
 
 
 def _stored(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int) -> Rows:
+    return {_key(row): row for row in _rows(lines, table, ids, start_ms, end_ms)}
+
+
+def _stored_minutes(lines: Lines, ids: Sequence[int], span: DeviceSpan) -> Rows:
+    """From rows and files. Exact, as no sum of a minute is beyond 2**53."""
+    rows, columns = _rows(lines, lines.minutes, ids, span.start_ms, span.end_ms), lines.rollup_columns
+    table, in_files = with_files(
+        minutes_of(lines), [span], columns[2:], ids, lambda more: numbers(fetch([rows, *more]), len(columns))
+    )
+    found = [tuple(None if math.isnan(value) else int(value) for value in row) for row in merged(in_files, table)]
+    return {_key(row): row for row in found}
+
+
+def _rows(
+    lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int
+) -> QuerySet[Rollup, RollupRow]:
     rows = table._default_manager.filter(**{f"{lines.key}__in": ids}, start__gte=start_ms, start__lt=end_ms)
     columns = [f"{name}__fixed" if name in (*lines.least, *lines.greatest) else name for name in lines.rollup_columns]
-    return {_key(row): row for row in rows.values_list(*columns)}
+    return rows.values_list(*columns)
 
 
 def _key(row: RollupRow) -> tuple[int, int]:

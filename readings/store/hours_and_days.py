@@ -17,11 +17,12 @@ from readings.store.lines import Lines, scaled_sum
 
 @dataclass(frozen=True)
 class _Piece:
-    """The rollups of [start_ms, end_ms) in one table."""
+    """The rollups of [start_ms, end_ms) in one table; ``instead`` of which others, the hour's own, if all are gone."""
 
     table: type[Rollup]
     start_ms: int
     end_ms: int
+    instead: type[Rollup] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,12 @@ def write_days(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int, zon
     first, end = day_start(start_ms, zone), next_day_start(end_ms - 1, zone)
     forget(lines, lines.days, ids, first, end)
     for day in day_edges(first, end, zone):
-        pieces = pieces_of_day(lines, day, next_day_start(day, zone))
+        end_of_day = next_day_start(day, zone)
+        pieces = pieces_of_day(lines, day, end_of_day)
+        if end_of_day % HOUR_MS:
+            # Once its minutes are gone, an hour that midnight cuts counts whole in the day that it begins in.
+            cut = floor_hour(end_of_day)
+            pieces.append(_Piece(lines.hours, cut, cut + 1, instead=lines.minutes))
         _sum_up(lines, lines.days, ids, _Buckets(day, day + 1, str(day), pieces))
 
 
@@ -98,6 +104,12 @@ def _source(lines: Lines, ids: Sequence[int], buckets: _Buckets) -> tuple[str, l
     parameters: list[int] = []
     for piece in buckets.pieces:
         where, bounds = _where(lines, ids, piece.start_ms, piece.end_ms)
+        if piece.instead is not None:
+            others = f"{piece.instead._meta.db_table} AS others"
+            same_line = f"others.{lines.key} = {piece.table._meta.db_table}.{lines.key}"
+            within = "others.start >= %s AND others.start < %s"
+            where += f" AND NOT EXISTS (SELECT 1 FROM {others} WHERE {same_line} AND {within})"  # noqa: S608
+            bounds = [*bounds, piece.start_ms, piece.start_ms + HOUR_MS]
         statements.append(
             f"SELECT {columns}, {buckets.bucket_of_row} AS bucket FROM {piece.table._meta.db_table} {where}"  # noqa: S608
         )

@@ -17,6 +17,7 @@ from readings.periods import HOUR_MS, MINUTE_MS, day_start, floor_hour, floor_mi
 from readings.store import day_zones
 from readings.store.hours_and_days import write_hours
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines
+from readings.store.old_minutes import require_rows, restoring_minutes
 
 # Some tenths of a second of SQLite's one write lock at most.
 ANSWERS_PER_STEP: Final = 1_000
@@ -60,13 +61,18 @@ def move_some(move: Move) -> int:
     span = _next_span(move)
     if span is None:
         return 0
-    start_ms, end_ms = span
+    return restoring_minutes(lambda: _move_span(move, *span))
+
+
+def _move_span(move: Move, start_ms: int, end_ms: int) -> int:
     with transaction.atomic():
         # Marks before locks, as the roll-up does.
         dirty = DirtyBucket.objects.filter(device=move.source, minute__gte=start_ms, minute__lt=end_ms)
         marks = set(dirty.values_list("minute", flat=True))
         dirty.filter(minute__in=marks).delete()  # one that comes meanwhile stays, for the next step
         list(Port.objects.select_for_update().filter(device__in=[move.source, move.target]).order_by("pk"))
+        first_hour, end_hour = floor_hour(start_ms), floor_hour(end_ms + HOUR_MS - 1)
+        require_rows([move.target], first_hour, end_hour)
         _cut_first_windows(move)
         marks |= _touched(move, start_ms, end_ms)
         moved = 0
@@ -80,13 +86,13 @@ def move_some(move: Move) -> int:
         )
         for lines, pairs in move.lines:
             if pairs:
-                write_hours(lines, sorted(pairs.values()), floor_hour(start_ms), floor_hour(end_ms + HOUR_MS - 1))
+                write_hours(lines, sorted(pairs.values()), first_hour, end_hour)
         day_zones.mark_stale_from(move.target, move.zone, day_start(start_ms, move.zone))
     return max(1, moved)
 
 
 def _bring_back(move: Move) -> None:
-    if ArchiveFile.objects.filter(device=move.source, last_ms__gt=move.at_ms).exists():
+    if ArchiveFile.objects.filter(device=move.source, last_ms__gte=move.at_ms).exists():
         from readings.store.archive.restoring import restore  # noqa: PLC0415 - see `archive.together`
 
         restore(move.source, move.at_ms, _FAR_MS, hold_until=timezone.now() + _HELD)

@@ -12,22 +12,27 @@ from devices.models import Device, Port
 from readings.bad_minutes import NOTHING_BAD, BadOf, bad_of
 from readings.inserting import insert
 from readings.models import BadSpan, DayZone, DeviceReading, DirtyBucket
-from readings.periods import HOUR_MS, day_start, floor_hour, floor_minute, next_day_start
+from readings.periods import HOUR_MS, MINUTE_MS, day_start, floor_hour, floor_minute, next_day_start
 from readings.statements import Rows, fetch, numbers
 from readings.store import day_zones
-from readings.store.archive.layout import kind_of
+from readings.store.archive.layout import READINGS, kind_of
 from readings.store.archive.together import (
     DeviceSpan,
     FloatArray,
+    Kept,
     begin_of_files,
     first_file_after,
+    joined,
     merged,
     next_in_file,
+    read_ahead,
     with_files,
 )
+from readings.store.gone import gone_of, left_alone, marks_of, readings_gone, tell_late
 from readings.store.hours_and_days import forget, write_days, write_hours
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines
 from readings.store.minutes import minute_rows
+from readings.store.old_minutes import made_of_minutes, require_rows, restoring_minutes
 
 LINES_PER_STATEMENT = 200
 
@@ -41,7 +46,7 @@ class SomeLines:
     devices: Sequence[int]
 
 
-def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int) -> bool:
+def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int, kept: Kept | None = None) -> bool:
     """Take the dirty minutes in [start_ms, end_ms); False when somebody else has taken them all.
 
     No reading is missed, although another process may be storing one of these minutes right now. It stores a reading
@@ -52,19 +57,38 @@ def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int) 
     our delete: it waits for our commit, finds no dirty row, and its own stays for the next time. On SQLite an
     immediate transaction is the only writer from its first moment, so one of the two comes wholly before the other.
 
+    What was let go of is left as it is (``readings.store.gone``): a reading that comes late adds minutes and hours
+    where there are none.
+
     Nor is a bad span missed, marked or lifted: that transaction inserts the dirty rows of the minutes that it changes
     just as one that stores a reading does, and we read the bad spans after we deleted those rows.
+
+    ``kept`` is for who goes through many minutes: files are read into it before the transaction, and not again.
     """
+    if kept is not None and end_ms - start_ms > MINUTE_MS:
+        for kind in READINGS:
+            read_ahead(kind, _spans(devices, start_ms, end_ms, late_ms), kind.lines.reading_columns[2:], kept)
+    return restoring_minutes(lambda: _recompute(devices, start_ms, end_ms, late_ms, kept))
+
+
+def _recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int, kept: Kept | None) -> bool:
     with transaction.atomic():
         dirty = DirtyBucket.objects.filter(device__in=devices, minute__gte=start_ms, minute__lt=end_ms)
         if not dirty.delete()[0]:
             return False
         locked = _locked_lines(devices)
+        require_rows(devices, *made_of_minutes(start_ms, end_ms, set(locked[-1][1].values())))
         day_zones.note_written(locked[-1][1])
+        hours = floor_hour(start_ms), floor_hour(end_ms + HOUR_MS - 1)
+        marks = marks_of(devices, hours[0])
+        tell_late(marks, start_ms, end_ms)
         for lines, zones in locked:
+            gone = gone_of(lines, marks)
             for ids in _batches(sorted(zones)):
-                _write_minutes(SomeLines(lines, ids, devices), start_ms, end_ms, late_ms)
-                write_hours(lines, ids, floor_hour(start_ms), floor_hour(end_ms + HOUR_MS - 1))
+                with left_alone(lines, lines.minutes, (start_ms, end_ms), ids, gone.readings):
+                    _write_minutes(SomeLines(lines, ids, devices), start_ms, end_ms, late_ms, kept)
+                with left_alone(lines, lines.hours, hours, ids, gone.minutes):
+                    write_hours(lines, ids, *hours)
                 for zone, same_days in _by_zone(ids, zones):
                     write_days(lines, same_days, start_ms, end_ms, zone)
     return True
@@ -72,6 +96,10 @@ def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int) 
 
 def recompute_stale_days(device: int, days: int) -> bool:
     """Compute the next so many days that may be of an earlier zone anew; False when there are none left."""
+    return restoring_minutes(lambda: _recompute_stale_days(device, days))
+
+
+def _recompute_stale_days(device: int, days: int) -> bool:
     with transaction.atomic():
         locked = _locked_lines([device])
         zone = locked[-1][1].get(device)
@@ -95,6 +123,8 @@ def _write_some_days(locked: Sequence[tuple[Lines, dict[int, str]]], since: int,
     start = end = max(since, day_start(min(found), zone))
     for _ in range(days):
         end = next_day_start(end, zone)
+    if start % HOUR_MS or end % HOUR_MS:
+        require_rows(locked[-1][1], *made_of_minutes(start, end, [zone]))
     for lines, ids in locked:
         for some in _batches(sorted(ids)):
             write_days(lines, some, start, end, ZoneInfo(zone))
@@ -136,9 +166,9 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[first : first + LINES_PER_STATEMENT]
 
 
-def _write_minutes(some: SomeLines, start_ms: int, end_ms: int, late_ms: int) -> None:
+def _write_minutes(some: SomeLines, start_ms: int, end_ms: int, late_ms: int, kept: Kept | None) -> None:
     lines, ids = some.lines, some.ids
-    readings = readings_touching(some, start_ms, end_ms, late_ms)
+    readings = _readings_near(some, start_ms, end_ms, late_ms, kept)
     rows = minute_rows(lines, readings, start_ms, end_ms, bad_minutes(lines, ids, start_ms, end_ms))
     forget(lines, lines.minutes, ids, start_ms, end_ms)
     insert(f"INSERT INTO {lines.minutes._meta.db_table} ({', '.join(lines.rollup_columns)})", rows)
@@ -153,11 +183,14 @@ def bad_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) ->
 
 
 def computable_since(device: int) -> int | None:
-    """The first minute that stored readings touch: those before cannot be computed again. None without readings."""
+    """The first minute that stored readings touch and of which none was let go of: those before cannot be computed
+    again. None without readings.
+    """
     row = DeviceReading.objects.filter(device=device).order_by("time").values_list("time", "window_ms").first()
     begins = [] if row is None else [row[0] - max(1, row[1])]
     in_files = begin_of_files(device)
-    return min((floor_minute(begin) for begin in [*begins, *in_files]), default=None)
+    first = min((floor_minute(begin) for begin in [*begins, *in_files]), default=None)
+    return None if first is None else max(first, readings_gone(device))
 
 
 def readings_touching(some: SomeLines, start_ms: int, end_ms: int, late_ms: int) -> FloatArray:
@@ -167,24 +200,31 @@ def readings_touching(some: SomeLines, start_ms: int, end_ms: int, late_ms: int)
     Windows of a line never overlap, so at most one reading of each line reaches back over the end. Nearly always it
     comes within ``late_ms``; for the lines where none does, the next reading is looked up.
     """
+    found = _readings_near(some, start_ms, end_ms, late_ms, None)
+    return found[(found[:, 1] <= end_ms) | (found[:, 1] - found[:, 2] < end_ms)]
+
+
+def _readings_near(some: SomeLines, start_ms: int, end_ms: int, late_ms: int, kept: Kept | None) -> FloatArray:
+    """With some more that come after the span."""
     lines, ids = some.lines, some.ids
-    spans = [DeviceSpan(device, start_ms + 1, end_ms + late_ms + 1) for device in some.devices]
+    spans = _spans(some.devices, start_ms, end_ms, late_ms)
     near = lines.readings._default_manager.filter(
         **{f"{lines.key}__in": ids}, time__gt=start_ms, time__lte=end_ms + late_ms
     )
     kind, columns = kind_of(lines), lines.reading_columns[2:]
-    rows, in_files = with_files(kind, spans, columns, ids, lambda more: _rows(lines, [near], more))
+    rows, in_files = with_files(kind, spans, columns, ids, lambda more: _rows(lines, [near], more), kept=kept)
     found = merged(in_files, rows)
-    after = found[:, 1] > end_ms
-    silent = sorted(set(ids).difference(found[after, 0].astype(np.int64).tolist()))
-    reaches_back = found[:, 1] - found[:, 2] < end_ms
-    found = found[~after | reaches_back]
+    silent = sorted(set(ids).difference(found[found[:, 1] > end_ms, 0].astype(np.int64).tolist()))
     if not silent:
         return found
     in_rows = _later(lines, silent, end_ms + late_ms)
     for in_files in _later_in_files(lines, silent, some.devices, end_ms + late_ms):
         in_rows = merged(in_files, in_rows)
-    return np.concatenate([found, in_rows])
+    return joined([found, in_rows])
+
+
+def _spans(devices: Iterable[int], start_ms: int, end_ms: int, late_ms: int) -> list[DeviceSpan]:
+    return [DeviceSpan(device, start_ms + 1, end_ms + late_ms + 1) for device in devices]
 
 
 def _later(lines: Lines, ids: Iterable[int], after_ms: int) -> FloatArray:

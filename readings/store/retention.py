@@ -9,6 +9,7 @@ from django.db import models, transaction
 from devices.models import Device, Port
 from readings.archive_models import ArchiveFile
 from readings.models import DirtyBucket
+from readings.retention_models import Retention
 from readings.store.lines import DEVICE_LINES, PORT_LINES
 
 # Some tenths of a second of SQLite's one write lock at most; the pause lets the collector in between.
@@ -21,6 +22,7 @@ def forget(device: Device, *, pause: Callable[[float], None] = time.sleep) -> in
 
     Its files in the archive go as well; raises ArchiveOff and ArchiveUnreachable where it has some.
     """
+    Retention.objects.filter(device=device).update(readings_gone_ms=0, minutes_gone_ms=0, minutes_done_ms=0)
     ports = list(Port.objects.filter(device=device).values_list("pk", flat=True))
     deleted = _delete_rows(DirtyBucket, "device_id", device.pk, "minute", pause)
     for lines, keys in ((PORT_LINES, ports), (DEVICE_LINES, [device.pk])):

@@ -9,17 +9,21 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Max, Q, QuerySet
 
 from devices.models import Device, Port
 from devices.querysets import silence_limit
+from readings.inserting import insert, leaving
 from readings.models import DeviceMinute, DeviceReading, DirtyBucket
 from readings.periods import MINUTE_MS, floor_minute
 from readings.store import day_zones
 from readings.store.archive.errors import ArchiveError
-from readings.store.archive.together import measured_span
+from readings.store.archive.layout import KINDS
+from readings.store.archive.together import DeviceSpan, Kept, files_of, measured_span
+from readings.store.gone import readings_gone
 from readings.store.recompute import recompute, recompute_stale_days
 
 Pause = Callable[[float], None]
@@ -29,6 +33,8 @@ Progress = Callable[[int, int], None]
 # Together these keep a transaction to about a tenth of a second: SQLite has one write lock for everybody.
 PORTS_PER_STEP = 200
 ANSWERS_PER_STEP = 2_000
+READINGS_IN_FILES_PER_STEP = 320_000  # which are read before the transaction
+ROWS_PER_STEP = 5_040
 MINUTES_PER_STEP = 720
 DAYS_PER_STEP = 30
 STEPS_PER_TURN = 30
@@ -99,8 +105,9 @@ def rebuild(
     """Compute all minutes that [start_ms, end_ms) touches anew, and the hours and days above them.
 
     Minutes from before a device's first stored reading are left as they are: what they came from is gone.
-    All are marked dirty first, so that the regular roll-up completes a rebuild that was stopped. Raises ArchiveError
-    where a file cannot be read, once all the others are done.
+    All are marked dirty first, so that the regular roll-up completes a rebuild that was stopped. Then it goes device by
+    device, so that of the files of one the last ones can be kept. Raises ArchiveError where a file cannot be read, once
+    all the others are done.
     """
     chosen = list(devices)
     first = floor_minute(start_ms)
@@ -108,7 +115,7 @@ def rebuild(
         _mark(device, first, end_ms, pause)
     dirty = DirtyBucket.objects.filter(device__in=chosen, minute__gte=first, minute__lt=end_ms)
     marked, done, unreadable = dirty.count(), 0, list[ArchiveError]()
-    for minutes in _work_off(dirty, pause, unreadable):
+    for minutes in chain.from_iterable(_work_off(dirty.filter(device=one), pause, unreadable) for one in chosen):
         done += minutes
         if progress:
             progress(min(done, marked), marked)
@@ -141,14 +148,16 @@ def _mark(device: Device, start_ms: int, end_ms: int, pause: Pause) -> None:
     measured = measured_span(device.pk)
     if measured is None:
         return
+    # The newest of them are never in files.
     last_row = DeviceMinute.objects.filter(device=device).aggregate(last=Max("start"))["last"] or 0
-    first_minute = max(start_ms, floor_minute(measured[0] - 1))
+    first_minute = max(start_ms, floor_minute(measured[0] - 1), readings_gone(device.pk))
     end_ms = min(end_ms, max(measured[1], last_row + 1))
     minutes = range(first_minute, end_ms, MINUTE_MS)
     for first in range(0, len(minutes), MARKS_PER_STEP):
         some = minutes[first : first + MARKS_PER_STEP]
-        marks = [DirtyBucket(device=device, minute=minute) for minute in some]
-        DirtyBucket.objects.bulk_create(marks, ignore_conflicts=True)
+        marks = [(device.pk, minute) for minute in some]
+        with transaction.atomic():
+            insert(f"INSERT INTO {DirtyBucket._meta.db_table} (device_id, minute)", marks, leaving("minute"))
         _let_others_write(pause)
 
 
@@ -157,25 +166,25 @@ def _work_off(dirty: QuerySet[DirtyBucket], pause: Pause, unreadable: list[Archi
 
     Those that need a file which cannot be read go on waiting, all others do not; ``unreadable`` gets the errors.
     """
-    ordered = dirty.order_by("minute", "device_id")
+    ordered, kept = dirty.order_by("minute", "device_id"), Kept()
     while keys := list(ordered.values_list("device_id", "minute")[:MINUTES_PER_LOOK]):
         before = len(unreadable)
         for step in _steps(keys):
-            yield _recomputed(step, unreadable)
+            yield _recomputed(step, kept, unreadable)
             _let_others_write(pause)
         if len(unreadable) > before:
             device, minute = keys[-1]
             ordered = ordered.filter(Q(minute__gt=minute) | Q(minute=minute, device__gt=device))
 
 
-def _recomputed(step: _Stretch, unreadable: list[ArchiveError]) -> int:
+def _recomputed(step: _Stretch, kept: Kept, unreadable: list[ArchiveError]) -> int:
     """How many minutes of devices are done."""
     try:
-        recompute(step.devices, step.start_ms, step.end_ms, late_ms())
+        recompute(step.devices, step.start_ms, step.end_ms, late_ms(), kept)
     except ArchiveError as error:
         if len(step.devices) > 1:
             alone = (_Stretch((device,), step.start_ms, step.end_ms) for device in step.devices)
-            return sum(_recomputed(one, unreadable) for one in alone)
+            return sum(_recomputed(one, kept, unreadable) for one in alone)
         unreadable.append(error)
         return 0
     return step.minutes
@@ -194,7 +203,7 @@ def _steps(keys: Sequence[tuple[int, int]]) -> Iterator[_Stretch]:
         for devices in _packed(stretch.devices, ports):
             start = stretch.start_ms
             while start < stretch.end_ms:
-                end = _end_of_step(devices, start, stretch.end_ms)
+                end = _end_of_step(devices, sum(ports.get(one, 0) + 1 for one in devices), start, stretch.end_ms)
                 yield _Stretch(devices, start, end)
                 start = end
 
@@ -228,12 +237,15 @@ def _packed(devices: Sequence[int], ports: dict[int, int]) -> Iterator[tuple[int
     yield tuple(pack)
 
 
-def _end_of_step(devices: Sequence[int], start_ms: int, end_ms: int) -> int:
+def _end_of_step(devices: Sequence[int], lines: int, start_ms: int, end_ms: int) -> int:
     """Where a transaction from start_ms on has enough to do: by its rows, and by the answers of the first device."""
-    minutes = max(1, MINUTES_PER_STEP // len(devices))
-    end_ms = min(end_ms, start_ms + minutes * MINUTE_MS)
+    end_ms = min(end_ms, start_ms + max(1, min(MINUTES_PER_STEP, ROWS_PER_STEP // lines)) * MINUTE_MS)
     if end_ms - start_ms == MINUTE_MS:
         return end_ms
+    files = files_of(KINDS["device_readings"], [DeviceSpan(devices[0], start_ms, end_ms)])
+    for file in files:
+        enough_ms = READINGS_IN_FILES_PER_STEP * (file.end_ms - file.start_ms) // max(1, lines * file.rows)
+        end_ms = min(end_ms, max(floor_minute(start_ms + enough_ms), start_ms + MINUTE_MS))
     enough = ANSWERS_PER_STEP // len(devices)
     answers = DeviceReading.objects.filter(device=devices[0], time__gt=start_ms, time__lte=end_ms)
     for time_ms in answers.order_by("time").values_list("time", flat=True)[enough : enough + 1]:

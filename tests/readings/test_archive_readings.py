@@ -122,11 +122,33 @@ def test_the_task_does_nothing_without_an_archive(device: Device, settings: Sett
     assert not ArchiveFile.objects.exists()
 
 
-def test_the_task_leaves_everything_where_the_archive_cannot_be_reached(device: Device, root: Path) -> None:
+def test_the_task_leaves_everything_where_the_archive_cannot_be_reached(
+    device: Device, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     root.write_bytes(b"no folder")
     tasks.archive()
+    tasks.archive()
     assert PortReading.objects.count() == 360
-    assert not Heartbeat.objects.filter(part="archive").exists()
+    assert str(root) in Heartbeat.objects.get(part="archive").detail["unreachable"]
+    assert caplog.text.count("Nothing is archived; readings stay in the database") == 1
+    root.unlink()
+    tasks.archive()
+    assert "unreachable" not in Heartbeat.objects.get(part="archive").detail
+
+
+def test_what_belongs_into_a_file_that_is_gone_stays_and_is_told(
+    device: Device, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks.archive()
+    path = sorted(named())[0]
+    (root / path).unlink()
+    measure(device, hours=1)
+    tasks.archive()
+    tasks.archive()
+    assert f"{path} of device {device.pk} is missing" in Heartbeat.objects.get(part="archive").detail["unmoved"]
+    assert caplog.text.count("What belongs into a file of the archive stays in the database") == 1
+    with pytest.raises(CommandError, match="nothing of them is lost: The archive's file"):
+        run("archive_readings")
 
 
 def test_the_sweep_removes_what_nobody_names(device: Device, root: Path) -> None:

@@ -6,9 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from devices.models import Device
-from readings.models import Heartbeat, PortHour
+from readings.models import DirtyBucket, Heartbeat, PortHour
 from readings.periods import HOUR_MS, MINUTE_MS, parse_time
-from readings.store.rollups import roll_up_closed
+from readings.store.rollups import rebuild, roll_up_closed
 from readings.tasks import audit_rollups
 from tests.factories import make_device, store_reading
 
@@ -72,3 +72,41 @@ def test_at_night_it_is_noted_and_a_difference_logged(device: Device, caplog: py
     detail = Heartbeat.objects.get(part="audit").detail
     assert detail["mismatches"] >= 1
     assert "Rollups differ from what they are made of" in caplog.text
+
+
+def audited() -> dict[str, object]:
+    audit_rollups()
+    return dict(Heartbeat.objects.get(part="audit").detail)
+
+
+def test_what_was_wrong_is_looked_at_again_even_if_the_sample_leaves_it_out(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil()
+    assert audited()["wrong_spans"] == 2  # the hour, and its day
+    monkeypatch.setattr("readings.tasks._HOURS_A_NIGHT", 0)
+    assert audited()["wrong_spans"] == 2
+    rebuild([device], T0, T0 + 3 * HOUR_MS, pause=lambda _seconds: None)
+    assert audited() == {"hours": 1, "left_out": 0, "mismatches": 0}
+
+
+def test_an_hour_that_cannot_be_looked_at_again_stays_wrong(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil()
+    audit_rollups()
+    monkeypatch.setattr("readings.tasks._HOURS_A_NIGHT", 0)
+    mark = DirtyBucket.objects.create(device=device, minute=T0 + HOUR_MS)
+    assert (audited()["left_out"], audited()["wrong_spans"]) == (1, 1)
+    mark.delete()
+
+
+def test_an_audit_of_everything_by_hand_is_noted_and_one_of_a_part_is_not(device: Device) -> None:
+    spoil()
+    audit_rollups()
+    run("--all", "--end", "2026-05-04T00:00:00Z")
+    assert Heartbeat.objects.get(part="audit").detail["wrong_spans"] == 2
+    run("--all", "--repair")
+    assert "wrong_spans" not in Heartbeat.objects.get(part="audit").detail
+    spoil()
+    with pytest.raises(CommandError):
+        run("--all")
+    assert Heartbeat.objects.get(part="audit").detail["wrong_spans"] == 2

@@ -80,9 +80,11 @@ def archive(*, compacts: bool = False) -> None:
     assert PortReading.objects.count() == 2 < before
 
 
-def lines_of(device: Device, quantity: Quantity, resolution: Any, start_ms: int, end_ms: int) -> list[Any]:
+def lines_of(
+    device: Device, quantity: Quantity, resolution: Any, start_ms: int, end_ms: int, *, now_ms: int = NOW
+) -> list[Any]:
     lines = list(device.ports.all()) if quantity.of == "port" else [device]
-    found = history.series(lines, quantity, start_ms, end_ms, now_ms=NOW, resolution=resolution)
+    found = history.series(lines, quantity, start_ms, end_ms, now_ms=now_ms, resolution=resolution)
     return [
         (
             line.times.tolist(),
@@ -92,14 +94,15 @@ def lines_of(device: Device, quantity: Quantity, resolution: Any, start_ms: int,
     ]
 
 
-def everything(device: Device) -> dict[Any, Any]:
+def everything(device: Device, now_ms: int = NOW) -> dict[Any, Any]:
     """What history tells of spans between all edges."""
     ports, said = list(device.ports.all()), {}
     for start_ms, end_ms in spans():
+        span = start_ms, end_ms
         for bucket in ("total", "hour", "day"):
-            said["energy", bucket, start_ms, end_ms] = history.energy(ports, start_ms, end_ms, bucket, now_ms=NOW)
+            said["energy", bucket, span] = history.energy(ports, *span, bucket, now_ms=now_ms)
         for quantity, resolution in product((ACTIVE_POWER, CURRENT_RMS, VOLTAGE), ("second", "minute", "hour")):
-            said[quantity.name, resolution, start_ms, end_ms] = lines_of(device, quantity, resolution, start_ms, end_ms)
+            said[quantity.name, resolution, span] = lines_of(device, quantity, resolution, *span, now_ms=now_ms)
     return said
 
 

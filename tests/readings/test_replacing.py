@@ -15,6 +15,7 @@ from readings import history, replacing
 from readings.models import DayZone, DeviceReading, DirtyBucket, PortDay, PortHour, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS, parse_time, to_datetime
 from readings.replacing import NotReplaced, move_all_on, move_on, replace
+from readings.retention_models import Retention
 from readings.store import moving
 from readings.store.rollups import rebuild_stale_days
 from tests.factories import ASSY, make_device
@@ -213,6 +214,12 @@ def test_what_the_new_unit_measured_before_is_not_deleted_unasked(old: Device, n
     assert "it has measured since 2026-03-10T17:30:04+00:00" in refusal(old, new, later)
     finish(go(old, new, later, forget_earlier=True))
     assert DeviceReading.objects.count() == len(OLD) + sum(answer.time > later for answer in NEW)
+
+
+def test_what_was_let_go_of_cannot_come_along(old: Device, new: Device) -> None:
+    gone = SINCE + HOUR_MS
+    Retention.objects.create(device=new, seconds_days=2, readings_gone_ms=gone, changed_at=to_datetime(LATER))
+    assert "was let go of, and only its sums are stored: take a moment from then on" in refusal(old, new)
 
 
 def test_the_moment_is_a_whole_minute_of_the_past(old: Device, new: Device) -> None:

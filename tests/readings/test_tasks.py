@@ -1,6 +1,7 @@
 """The tasks of the rollups' worker, as Celery's schedule and other parts name them."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from celery import current_app
@@ -10,8 +11,11 @@ from django.utils import timezone
 from devices import timezones
 from devices.models import Device
 from readings import heartbeats, tasks
-from readings.models import DirtyBucket, Heartbeat, PortDay, PortMinute
+from readings.models import DeviceReading, DirtyBucket, Heartbeat, PortDay, PortMinute
 from readings.periods import HOUR_MS, format_time
+from readings.retention_models import Retention
+from readings.store import rollups
+from readings.store.rollups import RolledUp
 from tests.factories import make_device, store_reading
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +24,7 @@ pytestmark = pytest.mark.django_db
 def test_the_schedules_tasks_exist() -> None:
     scheduled = {str(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     ours = {name for name in scheduled if name.startswith("readings.")}
-    archive = {tasks.archive.name, tasks.sweep_archive.name}
+    archive = {tasks.archive.name, tasks.sweep_archive.name, tasks.let_go.name}
     assert ours == {tasks.roll_up.name, tasks.note_heartbeat.name, tasks.audit_rollups.name, *archive}
     assert ours <= set(current_app.tasks)
 
@@ -71,3 +75,49 @@ def test_a_heartbeat_keeps_what_the_part_counted_last() -> None:
     heartbeats.note("collector", timezone.now(), {"answers": 2})
     heartbeats.note("beat", timezone.now())
     assert dict(Heartbeat.objects.values_list("part", "detail")) == {"collector": {"answers": 2}, "beat": {}}
+
+
+def test_a_file_that_cannot_be_read_is_logged_once_and_told_at_every_turn(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def rolled(reason: str) -> None:
+        monkeypatch.setattr(rollups, "roll_up_closed", lambda _now: RolledUp(0, more=False, unreadable=reason))
+        tasks.roll_up()
+
+    for reason in ("a.parquet is missing", "a.parquet is missing", "b.parquet is missing"):
+        rolled(reason)
+        assert heartbeats.detail("rollups")["unreadable"] == reason
+    assert caplog.text.count("Some minutes wait for a file of the archive") == 2
+    rolled("")
+    assert heartbeats.detail("rollups") == {"minutes": 0, "more": False, "unreadable": ""}
+    rolled("b.parquet is missing")
+    assert caplog.text.count("Some minutes wait for a file of the archive") == 3
+
+
+def test_and_is_logged_again_after_an_hour() -> None:
+    now = timezone.now()
+
+    def told(minutes: int) -> bool:
+        return heartbeats.note_trouble("rollups", now + timedelta(minutes=minutes), {}, "a.parquet is missing")
+
+    assert [told(minutes) for minutes in (0, 30, 59, 60, 90, 119, 120)] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_let_go_deletes_what_is_older_than_a_rule_says() -> None:
+    now_ms = time.time_ns() // 1_000_000
+    device = make_device(ports=["Grid"])
+    for days in (20, 0):
+        store_reading(device, now_ms - days * 24 * HOUR_MS - HOUR_MS, 1_000, [1.0])
+    tasks.roll_up()
+    Retention.objects.create(device=device, seconds_days=10, changed_at=timezone.now())
+    tasks.let_go()
+    assert DeviceReading.objects.count() == 1
+    assert PortMinute.objects.count() == 2

@@ -40,12 +40,16 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _archive(self, devices: list[Device], until_ms: int | None, *, compact_only: bool) -> None:
-        now_ms, ids = time.time_ns() // 1_000_000, [device.pk for device in devices]
+        now_ms, ids, unmoved = time.time_ns() // 1_000_000, [device.pk for device in devices], ""
         if not compact_only:
             done = archiving.archive_due(now_ms, device_ids=ids, until_ms=until_ms)
+            done = done.and_then(archiving.archive_minutes_due(now_ms, device_ids=ids))
+            unmoved = done.unmoved
             self.stdout.write(f"Archived: {done.rows} rows, of {done.pieces} hours and days (units: {len(devices)})")
         days = archiving.compact_due(now_ms, device_ids=ids)
         self.stdout.write(f"Put into one file each: {days.pieces} days")
+        if unmoved := unmoved or days.unmoved:
+            raise CommandError(f"Some stay in the database, and nothing of them is lost: {unmoved}")
 
     def _check(self, devices: list[Device]) -> None:
         found = checking.check([device.pk for device in devices])

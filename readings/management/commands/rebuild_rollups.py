@@ -4,8 +4,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from readings.management.choice import add_choice, read_choice
+from readings.periods import format_time
 from readings.store import rollups
 from readings.store.archive.errors import ArchiveError
+from readings.store.gone import readings_gone
 
 
 class Command(BaseCommand):
@@ -25,6 +27,11 @@ class Command(BaseCommand):
             for device in devices:
                 rollups.rebuild_days(device)
         self.stdout.write(f"New: {done.minutes} minutes (units: {len(devices)}), and the hours and days above them")
+        for device in devices:
+            gone_ms = readings_gone(device.pk)
+            if span[0] < gone_ms:
+                before = format_time(gone_ms)
+                self.stdout.write(f"{device.assy}: readings from before {before} were let go of: their rollups stay")
 
     def _say(self, done: int, of: int) -> None:
         percent = 100 * done // of

@@ -1,11 +1,12 @@
 """What is due goes into files: hours of readings, and finished days into one file each."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import structlog
 from django.conf import settings
 from django.db import connection
 from django.db.models import F
@@ -13,13 +14,11 @@ from django.db.models import F
 from readings.archive_models import ArchiveFile, ArchiveHold
 from readings.periods import HOUR_MS
 from readings.store.archive.errors import FileDamaged, FileMissing
-from readings.store.archive.layout import DAY_MS, READINGS, Kind, floor_day
+from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor_day
 from readings.store.archive.moving import move
 from readings.store.archive.place import Step, no_step
-from readings.store.archive.rows import Piece, first_moments, newest_moment, next_moment
+from readings.store.archive.rows import Piece, beginnings, first_moments, newest_moment, next_moment
 from readings.store.archive.together import LEAST_HOT_MS
-
-log = structlog.get_logger(__name__)
 
 Pause = Callable[[float], None]
 Devices = list[int] | None
@@ -31,11 +30,19 @@ FILES_PER_LOOK = 5_000
 
 @dataclass(slots=True)
 class Archived:
-    """How many pieces went into files, and how many rows. ``more``: there was no time for all that is due."""
+    """How many pieces went into files, and how many rows. ``more``: there was no time for all that is due; ``unmoved``
+    says of one file why what belongs into it stays in the database, if there is such a one.
+    """
 
     pieces: int = 0
     rows: int = 0
     more: bool = False
+    unmoved: str = ""
+
+    def and_then(self, later: Archived) -> Archived:
+        """Both as one."""
+        pieces, rows = self.pieces + later.pieces, self.rows + later.rows
+        return Archived(pieces, rows, later.more, self.unmoved or later.unmoved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,27 @@ def archive_due(
     ``until_ms`` says instead that readings from before it go, an hour old at least. Left where they are:
     the hour of a line's newest reading, which the collector goes on from, what waits for its roll-up, and what was
     restored to stay.
-    Raises ArchiveOff, ArchiveUnreachable; a file that is missing or damaged is logged and left out.
+    Raises ArchiveOff, ArchiveUnreachable; a file that is missing or damaged is left out, and told of as ``unmoved``.
     """
     hot_ms = settings.CT6_HOT_HOURS * HOUR_MS if until_ms is None else 0
     until_ms = now_ms if until_ms is None else min(until_ms, now_ms - LEAST_HOT_MS)
     due = (piece for kind in READINGS for piece in _due(kind, until_ms - hot_ms, now_ms, device_ids))
     return _move_all(due, turn)
+
+
+def archive_minutes_due(now_ms: int, *, device_ids: Devices = None, turn: Turn | None = None) -> Archived:
+    """Move the minute rollups of UTC days that ended CT6_MINUTE_DAYS ago into files, a day each.
+
+    Left where they are: a day in which a line begins, as the first minute tells from when on it could be measured; the
+    day of the newest minute; what waits for its roll-up, and what was restored to stay. Raises as ``archive_due``.
+    """
+    before = minutes_before(now_ms)
+    return _move_all((piece for kind in MINUTES for piece in _due(kind, before, now_ms, device_ids)), turn)
+
+
+def minutes_before(now_ms: int) -> int:
+    """The UTC midnight before which minutes are due."""
+    return floor_day(now_ms) - settings.CT6_MINUTE_DAYS * DAY_MS
 
 
 def compact_due(now_ms: int, *, device_ids: Devices = None, turn: Turn | None = None) -> Archived:
@@ -80,7 +102,7 @@ def _move_all(pieces: Iterator[Piece], turn: Turn | None) -> Archived:
         try:
             moved = move(piece, step=turn.step)
         except (FileMissing, FileDamaged) as error:
-            log.error("What belongs into a file of the archive stays in the database", reason=str(error))  # noqa: TRY400
+            done.unmoved = done.unmoved or str(error)
             continue
         if moved is not None:
             done.pieces += 1
@@ -92,15 +114,17 @@ def _move_all(pieces: Iterator[Piece], turn: Turn | None) -> Archived:
 
 def _due(kind: Kind, before_ms: int, now_ms: int, device_ids: Devices) -> Iterator[Piece]:
     """Whole hours or days with rows, device by device, the one with the oldest rows first."""
-    before_ms = before_ms // HOUR_MS * HOUR_MS
+    step_ms = kind.step_ms
+    before_ms = before_ms // step_ms * step_ms
     for device_id, first_ms in first_moments(kind, before_ms, device_ids).items():
         holds = _holds(device_id, now_ms)
         newest = newest_moment(kind, device_id)
-        end_ms = before_ms if newest is None else min(before_ms, newest // HOUR_MS * HOUR_MS)
+        end_ms = before_ms if newest is None else min(before_ms, newest // step_ms * step_ms)
+        stays = {begin // step_ms * step_ms for begin in beginnings(kind, device_id)} if kind in MINUTES else set()
         start: int | None = first_ms
-        while start is not None and (start := start // HOUR_MS * HOUR_MS) + HOUR_MS <= end_ms:
-            piece = Piece(kind, device_id, start, start + HOUR_MS)
-            if not _is_held(piece, holds):
+        while start is not None and (start := start // step_ms * step_ms) + step_ms <= end_ms:
+            piece = Piece(kind, device_id, start, start + step_ms)
+            if start not in stays and not _is_held(piece, holds):
                 yield piece
             start = next_moment(kind, device_id, piece.end_ms)
 

@@ -1,7 +1,7 @@
 """Which files there are: their kinds, columns and paths. No database and no disk.
 
     {kind}/device={id}/day={YYYY-MM-DD}/{HH}-{sha8}.parquet       an hour of readings
-    {kind}/device={id}/day={YYYY-MM-DD}/day-{sha8}.parquet        a UTC day of readings
+    {kind}/device={id}/day={YYYY-MM-DD}/day-{sha8}.parquet        a UTC day of readings, or of minute rollups
 
 A reading belongs to the hour that holds its time. The name holds the beginning of the hash of what is in the file, so a
 path never changes its content.
@@ -11,26 +11,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from readings.models import Reading
+from readings.models import Reading, Rollup
 from readings.periods import HOUR_MS
-from readings.quantities import Quantity
+from readings.quantities import ENERGY_PER_KWH, Quantity
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines
 
 DAY_MS: Final = 24 * HOUR_MS
 _SUFFIX: Final = ".parquet"
 
-KindName = Literal["port_readings", "device_readings"]
+_ENERGY_PER_J: Final = ENERGY_PER_KWH // 3_600_000
+
+KindName = Literal["port_readings", "device_readings", "port_minutes", "device_minutes"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a file; ``quantity`` is whose unit and scale the integers are in."""
+    """A column of a file: value = integer / scale, in the unit."""
 
     name: str
-    type: Literal["int16", "int32", "bool", "time"]
+    type: Literal["int16", "int32", "int64", "bool", "time"]
     nullable: bool = False
-    quantity: Quantity | None = None
     unit: str = ""
+    scale: int | None = None
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ class Kind:
 
     name: KindName
     lines: Lines
+    table: type[Reading] | type[Rollup]
+    moment: Literal["time", "start"]
+    step_ms: int
+    """How much is written at once: an hour, or a UTC day."""
     columns: tuple[Column, ...]
-    """Those after the line: the time first, then as in the table."""
-
-    @property
-    def table(self) -> type[Reading]:
-        return self.lines.readings
+    """Those after the line: the moment first, then as in the table."""
 
     @property
     def key(self) -> str:
@@ -73,18 +75,40 @@ def _reading_columns(lines: Lines) -> tuple[Column, ...]:
         Column("time", "time"),
         Column("window_ms", "int32", unit="ms"),
         Column("recovered", "bool"),
-        *(Column(quantity.name, "int32", True, quantity) for quantity in lines.quantities),
+        *(_measured(quantity) for quantity in lines.quantities),
     )
+
+
+def _minute_columns(lines: Lines) -> tuple[Column, ...]:
+    """As in ``Lines.rollup_columns``."""
+    energies = [name for name in lines.additive if name.endswith("_energy")]
+    return (
+        Column("start", "time"),
+        Column("samples", "int32"),
+        Column("covered_ms", "int32", unit="ms"),
+        Column("recovered_ms", "int32", unit="ms"),
+        *(Column(name, "int64", unit="J", scale=_ENERGY_PER_J) for name in energies),
+        *(Column(f"{q.name}_sum", "int64", True, f"{q.unit}·ms", q.scale) for q in lines.weighted),
+        *(_measured(quantity, "_min") for quantity in lines.quantities),
+        *(_measured(quantity, "_max") for quantity in lines.quantities),
+    )
+
+
+def _measured(quantity: Quantity, suffix: str = "") -> Column:
+    return Column(f"{quantity.name}{suffix}", "int32", True, quantity.unit, quantity.scale)
 
 
 KINDS: Final[dict[KindName, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("port_readings", PORT_LINES, _reading_columns(PORT_LINES)),
-        Kind("device_readings", DEVICE_LINES, _reading_columns(DEVICE_LINES)),
+        Kind("port_readings", PORT_LINES, PORT_LINES.readings, "time", HOUR_MS, _reading_columns(PORT_LINES)),
+        Kind("device_readings", DEVICE_LINES, DEVICE_LINES.readings, "time", HOUR_MS, _reading_columns(DEVICE_LINES)),
+        Kind("port_minutes", PORT_LINES, PORT_LINES.minutes, "start", DAY_MS, _minute_columns(PORT_LINES)),
+        Kind("device_minutes", DEVICE_LINES, DEVICE_LINES.minutes, "start", DAY_MS, _minute_columns(DEVICE_LINES)),
     )
 }
 READINGS: Final = (KINDS["port_readings"], KINDS["device_readings"])
+MINUTES: Final = (KINDS["port_minutes"], KINDS["device_minutes"])
 
 
 def kind_of(lines: Lines) -> Kind:
@@ -92,11 +116,9 @@ def kind_of(lines: Lines) -> Kind:
     return KINDS["port_readings" if lines is PORT_LINES else "device_readings"]
 
 
-def unit_of(column: Column) -> tuple[str, int]:
-    """What one is in this column: its unit, and how many stored units make one of it."""
-    if column.quantity is None:
-        return column.unit, 1
-    return column.quantity.unit, column.quantity.scale
+def minutes_of(lines: Lines) -> Kind:
+    """That of these lines' minute rollups."""
+    return KINDS["port_minutes" if lines is PORT_LINES else "device_minutes"]
 
 
 def floor_day(ms: int) -> int:

@@ -17,7 +17,7 @@ from readings.archive_models import ArchiveFile
 from readings.store.archive import files
 from readings.store.archive.errors import FileDamaged, FileMissing
 from readings.store.archive.layout import Kind, path_of
-from readings.store.archive.place import Place, Step, archive, no_step
+from readings.store.archive.place import Place, Step, archive, is_as_written, no_step
 from readings.store.archive.rows import Piece, delete_rows, lock, read_rows, waits
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ def read_whole(kind: Kind, file: ArchiveFile) -> files.Table:
         content = archive().read(file.path)
     except FileMissing:
         raise FileMissing(file.path, file.device_id) from None
-    if hashlib.sha256(content).hexdigest() != file.sha256:
+    if not is_as_written(content, file):
         raise FileDamaged(file.path, "its SHA-256 is not the one that was noted", file.device_id)
     return files.from_bytes(kind, content, file.path)
 
@@ -106,10 +106,10 @@ def _commit(piece: Piece, old: Sequence[ArchiveFile], new: ArchiveFile, rows: fi
 
 def _first_touched(kind: Kind, rows: files.Table, start_ms: int) -> int:
     """Where the windows of these rows begin; a row without one counts in the minute before its time."""
-    if not len(rows):
+    if not len(rows) or "window_ms" not in kind.names:
         return start_ms
     windows = files.integers(rows, "window_ms").clip(min=1)
-    return min(start_ms, int((files.integers(rows, "time") - windows).min()))
+    return min(start_ms, int((files.integers(rows, kind.moment) - windows).min()))
 
 
 def _span(piece: Piece, old: Sequence[ArchiveFile]) -> tuple[int, int]:
@@ -120,8 +120,8 @@ def _span(piece: Piece, old: Sequence[ArchiveFile]) -> tuple[int, int]:
 def described(piece: Piece, old: Sequence[ArchiveFile], table: files.Table, content: bytes) -> ArchiveFile:
     """What names a file that holds a piece and all that was in old files; not saved."""
     start_ms, end_ms = _span(piece, old)
-    moments = files.integers(table, "time")
-    windows = files.integers(table, "window_ms")
+    moments = files.integers(table, piece.kind.moment)
+    windows = files.integers(table, "window_ms") if "window_ms" in piece.kind.names else 0
     sha256 = hashlib.sha256(content).hexdigest()
     return ArchiveFile(
         device_id=piece.device_id,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 from django.db import connection, transaction
@@ -16,6 +17,8 @@ from readings.store.archive.layout import KINDS, Kind
 from readings.store.archive.moving import files_touching, read_whole
 from readings.store.archive.place import Step, archive, no_step
 from readings.store.archive.rows import insert_rows, lock
+
+_STEPS_A_DAY: Final = 4  # of minutes, of which there are fewer
 
 
 @dataclass(slots=True)
@@ -53,7 +56,7 @@ def restore(  # noqa: PLR0913 - options with names
 
 def _restore_file(kind: Kind, file: ArchiveFile, pause: Callable[[float], None], step: Step) -> int:
     table = read_whole(kind, file)
-    of_step = files.integers(table, "time") // HOUR_MS
+    of_step = files.integers(table, kind.moment) // max(HOUR_MS, kind.step_ms // _STEPS_A_DAY)
     steps = np.unique(of_step).tolist()
     for one in steps:
         rows = files.rows_of(kind, table.take(np.flatnonzero(of_step == one)))

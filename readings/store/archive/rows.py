@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from devices.models import Device, Port
-from readings.inserting import Integers, insert
+from readings.inserting import Integers, insert, leaving
 from readings.models import DirtyBucket
 from readings.periods import floor_minute
 from readings.store.archive import files
@@ -46,7 +46,7 @@ def read_rows(piece: Piece) -> files.Table:
     kind = piece.kind
     statement = (
         f"SELECT {', '.join(kind.names)} FROM {kind.table._meta.db_table} "  # noqa: S608 - our own names
-        f"WHERE {kind.key} = %s AND time >= %s AND time < %s ORDER BY time"
+        f"WHERE {kind.key} = %s AND {kind.moment} >= %s AND {kind.moment} < %s ORDER BY {kind.moment}"
     )
     tables = []
     for line in lines_of(kind, piece.device_id):
@@ -69,10 +69,7 @@ def delete_rows(piece: Piece) -> int:
 def insert_rows(kind: Kind, rows: Sequence[Integers]) -> None:
     """Insert rows, their line first; those whose key is there already are left alone."""
     names = (kind.key, *kind.names)
-    leave = (
-        f"ON DUPLICATE KEY UPDATE {kind.key} = {kind.key}" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
-    )
-    insert(f"INSERT INTO {kind.table._meta.db_table} ({', '.join(names)})", rows, leave)
+    insert(f"INSERT INTO {kind.table._meta.db_table} ({', '.join(names)})", rows, leaving(kind.key))
 
 
 def lock(device_id: int) -> None:
@@ -92,8 +89,8 @@ def first_moments(kind: Kind, before_ms: int, device_ids: Iterable[int] | None) 
     device = "device_id" if kind.of_ports else "pk"
     if device_ids is not None:
         owners = owners.filter(**{f"{device}__in": list(device_ids)})
-    rows = kind.table._default_manager.filter(**{kind.key: OuterRef("pk")}).order_by("time")
-    found = owners.annotate(first_ms=Subquery(rows.values("time")[:1])).filter(first_ms__lt=before_ms)
+    rows = kind.table._default_manager.filter(**{kind.key: OuterRef("pk")}).order_by(kind.moment)
+    found = owners.annotate(first_ms=Subquery(rows.values(kind.moment)[:1])).filter(first_ms__lt=before_ms)
     first: dict[int, int] = {}
     for device_id, first_ms in found.order_by("first_ms").values_list(device, "first_ms"):
         first.setdefault(device_id, first_ms)
@@ -102,27 +99,32 @@ def first_moments(kind: Kind, before_ms: int, device_ids: Iterable[int] | None) 
 
 def next_moment(kind: Kind, device_id: int, since_ms: int) -> int | None:
     """When the device's first row at or after a moment is."""
-    return _edge(kind, device_id, "MIN(time)", since_ms)
+    return min(_edges(kind, device_id, "MIN", since_ms), default=None)
 
 
 def newest_moment(kind: Kind, device_id: int) -> int | None:
-    return _edge(kind, device_id, "MAX(time)", 0)
+    return max(_edges(kind, device_id, "MAX"), default=None)
 
 
-def _edge(kind: Kind, device_id: int, edge: str, since_ms: int) -> int | None:
+def beginnings(kind: Kind, device_id: int) -> list[int]:
+    """When the first row of each line is."""
+    return _edges(kind, device_id, "MIN")
+
+
+def _edges(kind: Kind, device_id: int, edge: Literal["MIN", "MAX"], since_ms: int = 0) -> list[int]:
     """Line by line, since an index answers that at once."""
     table = kind.table._meta.db_table
     found = []
     with connection.cursor() as cursor:
         for line in lines_of(kind, device_id):
             cursor.execute(
-                f"SELECT {edge} FROM {table} WHERE {kind.key} = %s AND time >= %s",  # noqa: S608
+                f"SELECT {edge}({kind.moment}) FROM {table} WHERE {kind.key} = %s AND {kind.moment} >= %s",  # noqa: S608
                 [line.pk, since_ms],
             )
             found += [value for (value,) in cursor.fetchall() if value is not None]
-    return (max if edge.startswith("MAX") else min)(found, default=None)
+    return found
 
 
 def _between(kind: Kind, line: int, start_ms: int, end_ms: int) -> QuerySet[Any]:
-    span = {kind.key: line, "time__gte": start_ms, "time__lt": end_ms}
+    span = {kind.key: line, f"{kind.moment}__gte": start_ms, f"{kind.moment}__lt": end_ms}
     return kind.table._default_manager.filter(**span)

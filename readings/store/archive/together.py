@@ -3,9 +3,12 @@
 Files are opened only where there are some: the library that reads them takes 50 MB of a process.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from django.db.models import Max, Min, QuerySet, Value
@@ -16,18 +19,23 @@ from readings.models import DeviceReading
 from readings.periods import HOUR_MS
 from readings.statements import Rows
 from readings.store.archive.errors import ArchiveBusy, FileMissing
-from readings.store.archive.layout import DAY_MS, KINDS, Kind
+from readings.store.archive.layout import DAY_MS, KINDS, Kind, floor_day
 
+Table = TypeVar("Table", NDArray[np.float64], NDArray[np.int64])
 FloatArray = NDArray[np.float64]
-"""A row per reading: line, moment (epoch ms), then the wanted columns, NaN where a value is NULL. Stored integers are
-exact in it up to 2**53."""
+"""A row per reading or minute: line, moment (epoch ms), then the wanted columns, NaN where a value is NULL. Stored
+integers are exact in it up to 2**53."""
 
 LEAST_HOT_MS: Final = HOUR_MS
-"""What is younger is never in a file: CT6_HOT_HOURS is one at least."""
+"""A reading that is younger is never in a file: CT6_HOT_HOURS is one at least."""
+LEAST_MINUTE_AGE_MS: Final = DAY_MS
+"""Nor is a minute that began later than so long ago: CT6_MINUTE_DAYS is two at least."""
 
+_KEPT_BYTES: Final = 64 * 2**20
 _READS = 5
+_EDGES_AT_MOST = 8
 _MOMENT, _WINDOW = 1, 2  # the places of these columns in what with_files reads
-_FILE = -1  # the moment that stands for a file, whose key is where a window is else; no reading has one below 0
+_FILE = -2  # the moment that stands for a file, whose key is where a window is else; no row has one below -1
 _FAR_MS = 1 << 62
 
 
@@ -49,12 +57,37 @@ class DeviceSpan(NamedTuple):
     end_ms: int
 
 
-def with_files(
+class Kept:
+    """The whole contents of the files that were read last, for who reads some days bit by bit; so many bytes at most.
+
+    A path never changes its content, so nothing in it can be out of date.
+    """
+
+    def __init__(self) -> None:
+        self._contents: dict[tuple[str, tuple[str, ...]], tuple[Any, int]] = {}
+
+    def get(self, path: str, names: Sequence[str]) -> Any:
+        """What was put for these columns; None if it is not kept."""
+        key = path, tuple(names)
+        if key not in self._contents:
+            return None
+        self._contents[key] = self._contents.pop(key)
+        return self._contents[key][0]
+
+    def put(self, path: str, names: Sequence[str], content: Any, nbytes: int) -> None:
+        self._contents[path, tuple(names)] = content, nbytes
+        while sum(nbytes for _, nbytes in self._contents.values()) > _KEPT_BYTES:
+            del self._contents[next(iter(self._contents))]
+
+
+def with_files(  # noqa: PLR0913 - what is sought, and how rows are read
     kind: Kind,
     spans: Sequence[DeviceSpan],
     columns: Sequence[str],
     line_ids: Collection[int] | None,
     read: Callable[[list[Rows]], FloatArray],
+    *,
+    kept: Kept | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """The rows that ``read`` gives, and what files hold of these spans beside them: line, moment, then the columns,
     window and recovered before all others. ``merged`` makes one table of both.
@@ -64,24 +97,80 @@ def with_files(
     file there is no other statement. What is in both is the same. Raises FileMissing, FileDamaged, ArchiveOff,
     ArchiveUnreachable: what cannot be read is not passed over.
     """
+    marks = _marks(_files_of_parts(kind, spans), 2 + len(columns))
+    rows, (in_files,) = _with_marked_files(kind, marks, [Sought(spans, columns, line_ids, kept)], read)
+    return rows, in_files
+
+
+def read_ahead(kind: Kind, spans: Sequence[DeviceSpan], columns: Sequence[str], kept: Kept) -> None:
+    """Keep what ``with_files`` would read from files, but for one that is missing: that may be replaced by now.
+
+    Raises FileDamaged, ArchiveOff, ArchiveUnreachable, without a transaction that others wait for.
+    """
+    if not (files := files_of(kind, spans)):
+        return
+    from readings.store.archive.reading import keep_files  # noqa: PLC0415 - see the module's text
+
+    with suppress(FileMissing):
+        keep_files(kind, files, columns, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is to be read from files: some columns of some spans, of some ports (None: of all lines)."""
+
+    spans: Sequence[DeviceSpan]
+    columns: Sequence[str]
+    line_ids: Collection[int] | None = None
+    kept: Kept | None = None
+
+    def from_before(self, moment_ms: int) -> Sought:
+        return replace(self, spans=[span for span in self.spans if span.start_ms < moment_ms])
+
+
+def minutes_with_files(
+    kind: Kind, sought: Sequence[Sought], read: Callable[[list[Rows]], Table], *, width: int, now_ms: int
+) -> tuple[Table, list[FloatArray]]:
+    """As ``with_files``, of minutes that are sought for several ends: a table from files for each of them.
+
+    ``width``: how many columns ``read`` gives. Spans of which nothing can be in a file cost nothing.
+    """
+    old = [one.from_before(now_ms - LEAST_MINUTE_AGE_MS) for one in sought]
+    marks = _marks(_files_of_parts(kind, _whole_days([span for one in old for span in one.spans])), width)
+    return _with_marked_files(kind, marks, old, read)
+
+
+def _whole_days(spans: Sequence[DeviceSpan]) -> set[DeviceSpan]:
+    """UTC days that hold all of these spans: of few different edges, as a statement has no room for many parts."""
+    found = {(one.device_id, floor_day(one.start_ms), floor_day(one.end_ms - 1) + DAY_MS) for one in spans}
+    edges = {(start, end) for _, start, end in found}
+    if len(edges) <= _EDGES_AT_MOST:
+        return {DeviceSpan(*one) for one in found}
+    first, last = min(start for start, _ in edges), max(end for _, end in edges)
+    return {DeviceSpan(device_id, first, last) for device_id, _, _ in found}
+
+
+def _with_marked_files(
+    kind: Kind, marks: list[Rows], sought: Sequence[Sought], read: Callable[[list[Rows]], Table]
+) -> tuple[Table, list[FloatArray]]:
     for _ in range(_READS):
-        table = read(_marks(kind, spans, 2 + len(columns)))
+        table = read(marks)
         is_mark = table[:, _MOMENT] == _FILE
         rows, keys = table[~is_mark], table[is_mark, _WINDOW].astype(np.int64).tolist()
         files = list(ArchiveFile.objects.filter(pk__in=keys).order_by("start_ms", "pk")) if keys else []
         if len(files) < len(set(keys)):
             continue  # others took their place meanwhile
         try:
-            return rows, _read(kind, spans, columns, line_ids, files)
+            return rows, [_read(kind, one, files) for one in sought]
         except FileMissing as missing:
             if ArchiveFile.objects.filter(path=missing.path).exists():
                 raise
     raise ArchiveBusy(kind.name)
 
 
-def _marks(kind: Kind, spans: Iterable[DeviceSpan], width: int) -> list[Rows]:
+def _marks(files: Iterable[QuerySet[ArchiveFile]], width: int) -> list[Rows]:
     rest = [Value(0)] * (width - 3)
-    return [part.values_list("device_id", Value(_FILE), "pk", *rest) for part in _files_of_parts(kind, spans)]
+    return [part.values_list("device_id", Value(_FILE), "pk", *rest) for part in files]
 
 
 def files_of(kind: Kind, spans: Iterable[DeviceSpan]) -> list[ArchiveFile]:
@@ -107,14 +196,29 @@ def merged(in_files: FloatArray, in_rows: FloatArray) -> FloatArray:
     """Both in order of line and moment; what is in both once."""
     if not len(in_files):
         return in_order(in_rows)
-    table = in_order(np.concatenate([in_files, in_rows]))
+    table = in_order(joined([in_files, in_rows]))
     is_new = np.ones(len(table), dtype=bool)
-    is_new[1:] = (np.diff(table[:, :2], axis=0) != 0).any(axis=1)
-    return table[is_new]
+    line, moment = table[:, 0], table[:, 1]
+    is_new[1:] = (line[1:] != line[:-1]) | (moment[1:] != moment[:-1])
+    return table if is_new.all() else table[is_new]
 
 
 def in_order(table: FloatArray) -> FloatArray:
-    return table[np.lexsort((table[:, 1], table[:, 0]))]
+    """The table itself where its rows are in order of line and moment already."""
+    line, moment = table[:, 0], table[:, 1]
+    same_line, later_line = line[1:] == line[:-1], line[1:] > line[:-1]
+    if (later_line | same_line & (moment[1:] >= moment[:-1])).all():
+        return table
+    return table[np.lexsort((moment, line))]
+
+
+def joined(tables: Sequence[FloatArray]) -> FloatArray:
+    """One below the other, column by column in memory, as those from files are."""
+    some = [table for table in tables if len(table)] or tables[:1]
+    if len(some) == 1:
+        return some[0]
+    found = np.empty((sum(map(len, some)), some[0].shape[1]), order="F")
+    return np.concatenate(some, out=found)
 
 
 def first_file_after(kind: Kind, device_id: int, after_ms: int) -> QuerySet[ArchiveFile]:
@@ -161,21 +265,20 @@ def measured_span(device_id: int) -> tuple[int, int] | None:
     return (min(firsts), max(lasts)) if firsts else None
 
 
-def _read(
-    kind: Kind,
-    spans: Sequence[DeviceSpan],
-    columns: Sequence[str],
-    line_ids: Collection[int] | None,
-    files: Sequence[ArchiveFile],
-) -> FloatArray:
-    if not files:
-        return np.empty((0, 2 + len(columns)))
+def _nothing(columns: Sequence[str]) -> FloatArray:
+    return np.empty((0, 2 + len(columns)))
+
+
+def _read(kind: Kind, sought: Sought, files: Sequence[ArchiveFile]) -> FloatArray:
+    if not files or not sought.spans:
+        return _nothing(sought.columns)
     from readings.store.archive.reading import read_files  # noqa: PLC0415 - see the module's text
 
     tables = []
-    for device_id, start_ms, end_ms in spans:
+    for device_id, start_ms, end_ms in sought.spans:
         touching = [
             file for file in files if file.device_id == device_id and file.start_ms < end_ms and file.end_ms > start_ms
         ]
-        tables.append(read_files(kind, touching, Wanted(start_ms, end_ms, columns, line_ids)))
-    return np.concatenate(tables)
+        wanted = Wanted(start_ms, end_ms, sought.columns, sought.line_ids)
+        tables.append(read_files(kind, touching, wanted, sought.kept))
+    return joined(tables)

@@ -21,6 +21,8 @@ def main(verb: str, at: str, now_ms: int) -> None:
         archiving.archive_due(now_ms, turn=turn)
     elif verb == "compact":
         archiving.compact_due(now_ms, turn=turn)
+    elif verb == "archive minutes":
+        archiving.archive_minutes_due(now_ms, turn=turn)
     else:
         for device in Device.objects.all():
             restoring.restore(device.pk, 0, now_ms, pause=turn.pause, step=die_there)

@@ -58,7 +58,7 @@ def in_rows(name: KindName) -> list[Row]:
     kind = KINDS[name]
     columns = ", ".join((kind.key, *kind.names))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns} FROM {kind.table._meta.db_table} ORDER BY {kind.key}, time")
+        cursor.execute(f"SELECT {columns} FROM {kind.table._meta.db_table} ORDER BY {kind.key}, {kind.moment}")
         return [tuple(row) for row in cursor.fetchall()]
 
 

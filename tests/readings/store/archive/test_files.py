@@ -91,10 +91,23 @@ def test_columns_tell_their_unit_and_scale_and_the_file_its_device(content: byte
 
 
 @pytest.mark.parametrize("name", list(KINDS))
-def test_every_quantity_of_every_kind_has_its_scale(name: KindName) -> None:
-    for field, column in zip(files.schema_of(KINDS[name]), KINDS[name].file_columns, strict=True):
-        if column.quantity is not None:
-            assert int(field.metadata[b"scale"]) == column.quantity.scale
+def test_every_number_that_was_measured_has_its_unit_and_scale(name: KindName) -> None:
+    kind = KINDS[name]
+    schema = files.schema_of(kind)
+    for quantity in kind.lines.quantities:
+        of_quantity = [
+            field for field in schema if field.name.removesuffix("_min").removesuffix("_max") == quantity.name
+        ]
+        assert of_quantity
+        for field in of_quantity:
+            assert field.metadata == {b"unit": quantity.unit.encode(), b"scale": str(quantity.scale).encode()}
+
+
+def test_sums_and_energies_of_minutes_tell_theirs() -> None:
+    schema = files.schema_of(KINDS["port_minutes"])
+    assert schema.field("current_rms_sum").metadata == {b"unit": "A·ms".encode(), b"scale": b"1000"}
+    assert schema.field("positive_energy").metadata == {b"unit": b"J", b"scale": b"10000"}
+    assert schema.field("covered_ms").metadata == {b"unit": b"ms", b"scale": b"1"}
 
 
 @pytest.mark.parametrize("at", [10, 200, -300, -3])

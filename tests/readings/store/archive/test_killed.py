@@ -11,7 +11,7 @@ from django.db import connection
 
 from devices.models import Device
 from readings.models import DirtyBucket
-from readings.store.archive import forgetting
+from readings.store.archive import archiving, forgetting
 from readings.store.archive.layout import DAY_MS
 from readings.store.archive.restoring import restore
 from tests.processes import ROOT, database_url
@@ -19,6 +19,7 @@ from tests.readings import bulk
 from tests.readings.store.archive.stored import (
     NOW,
     T0,
+    TURN,
     Row,
     archive,
     compact,
@@ -100,6 +101,21 @@ def test_while_it_compacts(device: Device, root: Path, step: str) -> None:
     compact(NOW + DAY_MS)
     assert everything() == before
     assert spans() == [(-10, 14), (14, 15)]
+    swept_later(root)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("step", ["compared", "deleted", "committed"])
+def test_while_it_archives_minutes(device: Device, root: Path, step: str) -> None:
+    for day in range(3):
+        measure(device, T0 + day * DAY_MS, hours=1, step_s=600, rolled_up=False)
+    bulk.roll_up(NOW + 4 * DAY_MS)
+    before, now_ms = everything(), NOW + 200 * DAY_MS
+    killed("archive minutes", step, root, now_ms)
+    assert everything() == before
+    archiving.archive_minutes_due(now_ms, turn=TURN)
+    assert everything() == before
+    assert len(named()) == 2
     swept_later(root)
     assert everything() == before
 
