@@ -22,6 +22,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from ct6site import overview
 from ct6site.models import Alert, AlertChannel, ApiToken, User
 from ct6site.operations import testing_channels
+from ct6site.operations.troubles import TITLES
 from ct6site.tokens import scopes_of
 from devices import granting
 from devices.access import Right
@@ -202,17 +203,17 @@ class AlertChannelAdmin(ModelAdmin):
 
 @admin.register(Alert)
 class AlertAdmin(ModelAdmin):
-    """Who fell silent, since when, and until when. Nothing is edited here."""
+    """Who fell silent or what went wrong, since when, and until when. Nothing is edited here."""
 
-    list_display = ("subject", "since", "opened", "told_at", "flapping", "ended")
+    list_display = ("subject", "words", "since", "opened", "told_at", "flapping", "ended")
     list_display_links = None
     list_filter = (("ended", admin.EmptyFieldListFilter), "flapping")
     list_select_related = ("device",)
     search_fields = ("part", "device__name", "device__assy")
 
-    @admin.display(description=_("Who"), ordering="device__name")
+    @admin.display(description=_("Who or what"), ordering="device__name")
     def subject(self, alert: Alert) -> str:
-        return str(alert.device or alert.part)
+        return str(alert.device) if alert.device else str(TITLES.get(alert.part, alert.part))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

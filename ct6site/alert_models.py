@@ -26,7 +26,9 @@ class AlertChannel(models.Model):
     enabled = models.BooleanField(_("switched on"), default=True)
     about_units = models.BooleanField(_("about units"), default=True, help_text=_("Units that fall silent."))
     about_parts = models.BooleanField(
-        _("about parts"), default=True, help_text=_("Parts of the product that fall silent, and the database.")
+        _("about parts"),
+        default=True,
+        help_text=_("Parts of the product that fall silent, the database, lost answers, and work that is stuck."),
     )
     last_success = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
     last_failure = models.DateTimeField(_("last failure"), null=True, blank=True, editable=False)
@@ -68,18 +70,21 @@ class AlertChannel(models.Model):
 
 
 class Alert(models.Model):
-    """A unit or a part of the product that fell silent: open until it has been well again for a while, then history."""
+    """A unit or a part of the product that fell silent, or a trouble by its name (``operations.troubles``): open until
+    all has been well again for a while, then history, for some time.
+    """
 
     device = models.ForeignKey(
         "devices.Device", null=True, blank=True, on_delete=models.CASCADE, related_name="+", verbose_name=_("device")
     )
     part = models.CharField(_("part"), max_length=64, blank=True)
-    since = models.DateTimeField(_("silent since"))
+    words = models.TextField(_("what was wrong"), blank=True, help_text=_("Empty where somebody was silent."))
+    since = models.DateTimeField(_("since"))
     opened = models.DateTimeField(_("opened"))
     told_at = models.DateTimeField(
         _("last told"), null=True, blank=True, help_text=_("When a channel last took a message about it.")
     )
-    flapping = models.BooleanField(_("flapping"), default=False, help_text=_("It kept coming back and falling silent."))
+    flapping = models.BooleanField(_("flapping"), default=False, help_text=_("It kept coming and going."))
     ended = models.DateTimeField(_("ended"), null=True, blank=True)
 
     class Meta:
@@ -89,4 +94,6 @@ class Alert(models.Model):
         indexes = [models.Index(fields=["ended"], name="alert_ended")]
 
     def __str__(self) -> str:
+        if self.words:
+            return self.words
         return gettext("%(subject)s, silent") % {"subject": self.device or self.part}

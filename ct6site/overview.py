@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from ct6site.admin_menu import navigation
 from ct6site.models import Alert
-from ct6site.operations.health import expected_units, silent_parts
+from ct6site.operations.health import expected_units, wrong_parts
 from devices.access import devices_for
 from devices.models import Device, Job
 
@@ -30,10 +30,12 @@ class Fact:
 def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The context of the first page (named in the settings as unfold's DASHBOARD_CALLBACK)."""
     entries = [group for group in navigation(request) if "title" in group]
-    parts = silent_parts(timezone.now()) if request.user.has_perm("readings.view_heartbeat") else []
+    parts = wrong_parts(timezone.now()) if request.user.has_perm("readings.view_heartbeat") else []
+    silent = [part.name for part in parts if not part.troubles]
+    troubles = [trouble.sentence for part in parts for trouble in part.troubles]
     # Not "items": a template would take the dictionary's method for it.
     groups = [{"title": group["title"], "places": group["items"]} for group in entries]
-    return {**context, "groups": groups, "facts": _facts(request), "silent_parts": parts}
+    return {**context, "groups": groups, "facts": _facts(request), "silent_parts": silent, "troubles": troubles}
 
 
 def _facts(request: HttpRequest) -> list[Fact]:

@@ -14,6 +14,7 @@ PURE = [
     "readings/marking.py",
     "readings/periods.py",
     "readings/quantities.py",
+    "readings/collect/losses.py",
     "readings/collect/windows.py",
     "readings/importing/layout.py",
     "readings/importing/placing.py",

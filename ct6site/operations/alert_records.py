@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db.models import Q
 
@@ -14,15 +15,19 @@ from ct6site.operations.delivery import Channel, Outcome
 from devices.configuration.passwords import PasswordLost
 from devices.models import Device
 
+KEPT_FOR: Final = timedelta(days=400)
+_A_STEP: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that happened to a subject, to be written once the database takes it."""
+    """Something that happened to a subject, to be written once the database takes it; of a trouble with its words."""
 
     event: Event
     subject: Subject
     since: datetime
     at: datetime
+    words: str = ""
 
 
 def write(entries: Iterable[Entry], outcomes: Iterable[Outcome]) -> None:
@@ -40,6 +45,14 @@ def open_courses(now: datetime, now_s: float) -> dict[Subject, tuple[Course, dat
         course = Course(is_open=True, is_down=True, flaps=alert.flapping, told_s=_told_s(alert, now, now_s))
         courses[Subject(alert.device_id or 0, alert.part)] = (course, alert.since)
     return courses
+
+
+def forget_old(now: datetime) -> int:
+    """Let go of alerts that ended ``KEPT_FOR`` ago, in short steps; how many that were. Raises the database's error."""
+    gone, old = 0, Alert.objects.filter(ended__lt=now - KEPT_FOR).order_by("pk")
+    while some := list(old.values_list("pk", flat=True)[:_A_STEP]):
+        gone += Alert.objects.filter(pk__in=some).delete()[0]
+    return gone
 
 
 def channels(*, now: datetime) -> list[Channel]:
@@ -75,7 +88,9 @@ def _write_entry(entry: Entry) -> None:
         if entry.subject.unit and not Device.objects.filter(pk=entry.subject.unit).exists():
             return  # deleted meanwhile
         device_id = entry.subject.unit or None
-        Alert.objects.create(device_id=device_id, part=entry.subject.part, since=entry.since, opened=entry.at)
+        Alert.objects.create(
+            device_id=device_id, part=entry.subject.part, since=entry.since, opened=entry.at, words=entry.words
+        )
     if entry.event is Event.FLAPPING:
         current.update(flapping=True)
 

@@ -1,4 +1,5 @@
-"""Judges from signs of life who has fallen silent, who is back, and what is worth telling.
+"""Judges from signs of life who has fallen silent, who is back, and what is worth telling; troubles that stand
+likewise: how long one is there is its silence.
 
 Pure: every moment is an argument, in seconds of a clock that nobody sets. Signs of life are compared, never subtracted
 from a clock's time: a step of the server's clock silences nobody.
@@ -16,7 +17,7 @@ FRESH_AFTER_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
-    """Who may fall silent: a unit, by its device's id, or a part of the product by its name."""
+    """Who may fall silent: a unit, by its device's id, or a part of the product by its name; or a trouble by its."""
 
     unit: int = 0
     part: str = ""
@@ -66,6 +67,23 @@ class Ear:
         if before is None:
             return sign, self._own_s + self._grace_s, False
         return before if before[0] == sign else (sign, self._own_s, True)
+
+
+class Standing:
+    """How long troubles have been there, as the judge wants it: one that is not there is heard at this moment."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[Subject, float] = {}
+
+    def look(self, now_s: float, there: Mapping[Subject, float], known: Collection[Subject]) -> dict[Subject, Silence]:
+        """Of those that are ``known`` now, whether there or not. ``there`` says for each how long it may last."""
+        before = self._since_s
+        unknown = {subject: since_s for subject, since_s in before.items() if subject not in known}
+        self._since_s = unknown | {subject: before.get(subject, now_s) for subject in there if subject in known}
+        return {
+            subject: Silence(now_s - self._since_s[subject] - there[subject] if subject in there else 0.0)
+            for subject in known
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,21 @@
 """Whether the parts of the product work, as far as what they leave in the database tells."""
 
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import django
 import structlog
+from django.conf import settings
 from django.db import Error, connection
 from django.db.models import Min
+from django.utils import translation
 
 from ct6site import start
+from ct6site.operations import troubles
 from ct6site.operations.asking import Asking
+from ct6site.operations.troubles import Heartbeats, Trouble
 from devices.models import ConfigChange, Device
 from devices.querysets import DeviceQuerySet
 from readings.heartbeats import STALE_AFTER
@@ -21,24 +25,40 @@ from readings.store.rollups import closed_before
 
 log = structlog.get_logger(__name__)
 
-TURN_STALE_AFTER = timedelta(seconds=60)  # a turn of the rollups takes its time
-BEHIND_AFTER = timedelta(minutes=5)
 DATABASE_LIMIT_S = 3.0
 
 WORKERS = ("worker-rollups", "worker-jobs")
-PARTS = ("database", "collector", *WORKERS, "beat", "watch", "rollups")
+LIVING = ("collector", *WORKERS, "beat", "watch")
+PARTS = ("database", *LIVING, "answers", "spool", "rollups", "archive", "audit")
 
-Heartbeats = Mapping[str, Heartbeat]
+_WELL = {
+    "answers": "None was lost in the last hour.",
+    "spool": "Answers can wait on disk.",
+    "rollups": "They are up to date.",
+    "archive": "It takes what is due.",
+    "audit": "The last one found no difference.",
+}
+_FIGURES_OF = {
+    "answers": "collector",
+    "spool": "collector",
+    "rollups": "rollups",
+    "archive": "archive",
+    "audit": "audit",
+}
+_OF_ANSWERS = ("losses", "dropped", "receive_drops", "flooded")
+_OF_SPOOL = ("waiting", "on_disk", "bytes_on_disk")
+_NOT_FOR_PEOPLE = {"logged", "wrong"}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How a part is, in a sentence, and what it counted."""
+    """How a part is, in a sentence, and what it counted. Without ``troubles`` one that is unwell is silent."""
 
     name: str
     well: bool
     sentence: str
     figures: Mapping[str, object] = field(default_factory=dict)
+    troubles: Sequence[Trouble] = ()
 
 
 def examine(now: datetime, *, limit_s: float = DATABASE_LIMIT_S) -> list[Part]:
@@ -67,19 +87,20 @@ def versions() -> dict[str, str]:
 
 def _examine(now: datetime) -> list[Part]:
     heartbeats = {heartbeat.part: heartbeat for heartbeat in Heartbeat.objects.all()}
-    return [
-        _database(now),
-        _collector(heartbeats, now),
-        *(_beating(name, heartbeats, now) for name in WORKERS),
-        _beating("beat", heartbeats, now),
-        _beating("watch", heartbeats, now),
-        _rollups(heartbeats, now),
-    ]
+    late = behind(now)
+    found = troubles.found(heartbeats, now, lambda: late)
+    with translation.override("en"):  # as the other sentences here
+        parts = [
+            _database(now),
+            *(_beating(name, heartbeats, now) for name in LIVING),
+            *(Part(name, True, _sentence(name, heartbeats), _figures(name, heartbeats, late)) for name in _WELL),
+        ]
+        return [_in_trouble(part, [one for one in found if one.part == part.name]) for part in parts]
 
 
-def silent_parts(now: datetime) -> list[str]:
-    """The names of those that have given no sign of life for a while. Raises the database's error."""
-    return [part.name for part in _examine(now) if not part.well]
+def wrong_parts(now: datetime) -> list[Part]:
+    """The parts that are not well. Raises the database's error."""
+    return [part for part in _examine(now) if not part.well]
 
 
 def expected_units() -> DeviceQuerySet:
@@ -100,41 +121,49 @@ def _database(now: datetime) -> Part:
     return Part("database", True, f"It answers. Units that should answer: {expected}, silent: {silent}.", figures)
 
 
-def _beating(name: str, heartbeats: Heartbeats, now: datetime, stale_after: timedelta = STALE_AFTER) -> Part:
+def _beating(name: str, heartbeats: Heartbeats, now: datetime) -> Part:
     heartbeat = heartbeats.get(name)
     if heartbeat is None:
         return Part(name, False, "It has never given a sign of life. Start it.")
     silent = now - heartbeat.at
-    if silent > stale_after:
+    if silent > STALE_AFTER:
         sentence = f"Its last sign of life is {_span(silent)} old. See its log, and start it again."
         return Part(name, False, sentence, heartbeat.detail)
-    return Part(name, True, f"Its last sign of life is {_span(silent)} old.", heartbeat.detail)
+    sentence = f"Its last sign of life is {_span(silent)} old."
+    if (said := heartbeat.detail.get("mqtt_trouble")) and not heartbeat.detail.get("asks_nobody"):
+        sentence = f"{sentence} {said}"  # no trouble as long as units are asked
+    return Part(name, True, sentence, heartbeat.detail)
 
 
-def _collector(heartbeats: Heartbeats, now: datetime) -> Part:
-    """Without its MQTT server it is unwell only if it has no other way to the units."""
-    collector = _beating("collector", heartbeats, now)
-    trouble = collector.figures.get("mqtt_trouble")
-    if not collector.well or not trouble:
-        return collector
-    is_well = not collector.figures.get("asks_nobody")
-    return Part("collector", is_well, f"{collector.sentence} {trouble}", collector.figures)
+def _in_trouble(part: Part, found: Sequence[Trouble]) -> Part:
+    if not found:
+        return part
+    sentences = [trouble.sentence for trouble in found]
+    if part.name in LIVING:
+        sentences = [part.sentence, *sentences]
+    return replace(part, well=False, sentence=" ".join(sentences), troubles=found if part.well else ())
 
 
-def _rollups(heartbeats: Heartbeats, now: datetime) -> Part:
-    """Old minutes that wait are no trouble by themselves: a window over an outage makes them wait, for seconds."""
-    turn = _beating("rollups", heartbeats, now, TURN_STALE_AFTER)
+def behind(now: datetime) -> timedelta:
+    """How old the oldest minute is that waits for its roll-up."""
     waiting = DirtyBucket.objects.filter(minute__lt=closed_before(round(now.timestamp() * 1000)))
     oldest = waiting.aggregate(oldest=Min("minute"))["oldest"]
-    behind = timedelta() if oldest is None else now - to_datetime(oldest)
-    figures = {**turn.figures, "behind_s": round(behind.total_seconds())}
-    if turn.well and figures.get("unreadable"):
-        return Part("rollups", False, f"Some minutes wait for a file of the archive. {figures['unreadable']}", figures)
-    if turn.well and (behind <= BEHIND_AFTER or not turn.figures.get("more")):
-        return Part("rollups", True, "They are up to date.", figures)
-    if turn.well:
-        return Part("rollups", False, f"They work, but are {_span(behind)} behind.", figures)
-    return Part("rollups", False, "No turn was completed for a while. See the log of worker-rollups.", figures)
+    return timedelta() if oldest is None else now - to_datetime(oldest)
+
+
+def _sentence(name: str, heartbeats: Heartbeats) -> str:
+    if name == "archive" and not settings.CT6_ARCHIVE:
+        return "It is switched off."
+    return _WELL[name] if _FIGURES_OF[name] in heartbeats else "Nothing is known of it yet."
+
+
+def _figures(name: str, heartbeats: Heartbeats, late: timedelta) -> Mapping[str, object]:
+    heartbeat = heartbeats.get(_FIGURES_OF[name])
+    detail = {} if heartbeat is None else heartbeat.detail
+    if name in ("answers", "spool"):
+        return {key: detail[key] for key in (_OF_ANSWERS if name == "answers" else _OF_SPOOL) if key in detail}
+    figures = {key: value for key, value in detail.items() if key not in _NOT_FOR_PEOPLE}
+    return {**figures, "behind_s": round(late.total_seconds())} if name == "rollups" else figures
 
 
 def _span(span: timedelta) -> str:

@@ -156,3 +156,12 @@ def test_alerts_are_listed_and_cannot_be_changed(boss: Client) -> None:
     assert "collector" in boss.get(ALERTS).content.decode()
     assert boss.get(f"{ALERTS}add/").status_code == 403
     assert boss.post(f"{ALERTS}{alert.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_trouble_is_listed_by_what_it_is_about_and_what_was_said_of_it(boss: Client) -> None:
+    now = timezone.now()
+    Alert.objects.create(part="answers-given-up", words="The collector gave up 1,204 answers.", since=now, opened=now)
+    page = boss.get(ALERTS).content.decode()
+    assert "answers given up" in page
+    assert "The collector gave up 1,204 answers." in page
+    assert "verworfene Antworten" in boss.get(ALERTS, headers={"Accept-Language": "de"}).content.decode()

@@ -46,6 +46,16 @@ def test_parts_without_a_sign_of_life_are_named(admin: APIClient) -> None:
     assert "No sign of life of: collector." in admin.get("/admin/").content.decode()
 
 
+def test_what_else_is_wrong_is_told_in_the_language_of_who_looks(admin: APIClient) -> None:
+    for part in PARTS:
+        heartbeats.note(part, datetime.now(UTC), {"disk_trouble": "/spool: full"} if part == "collector" else {})
+    page = admin.get("/admin/").content.decode()
+    assert "The collector cannot keep answers on disk (/spool: full)." in page
+    assert "No sign of life" not in page
+    german = admin.get("/admin/", headers={"accept-language": "de"}).content.decode()
+    assert "Der Sammler kann keine Antworten auf der Platte aufheben" in german
+
+
 def test_it_leads_only_where_the_user_may_look(admin: APIClient) -> None:
     everything = admin.get("/admin/").content.decode()
     assert "/admin/axes/accessattempt/" in everything

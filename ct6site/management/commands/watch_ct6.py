@@ -21,7 +21,10 @@ DATABASE_ANSWERS_WITHIN_S = 10
 
 
 class Command(BaseCommand):
-    help = "Watch units and parts of the product, and send alerts when one falls silent. Run one of it."
+    help = (
+        "Watch units and parts of the product, and send alerts when one falls silent, when answers are lost, and when "
+        "work is stuck. A second one on the same database stands by."
+    )
     requires_system_checks: list[str] = []  # they load every page of the site
 
     def handle(self, *args: Any, **options: Any) -> None:

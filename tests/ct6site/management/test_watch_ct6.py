@@ -1,5 +1,8 @@
 """The watch beside a real collector and simulated units, with a real server where its messages arrive."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +23,7 @@ from readings import heartbeats
 from readings.models import Heartbeat
 from tests.ct6site.receivers import WebReceiver, web_receiver
 from tests.factories import make_device
-from tests.processes import running, wait_for
+from tests.processes import ROOT, database_url, running, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,3 +121,25 @@ def test_the_command_watches_until_it_is_stopped(phone: WebReceiver, tmp_path: P
             return phone.titles == ["CT6: House is silent"]
 
         seen(told)
+
+
+def test_a_second_one_stands_by_and_goes_on_when_the_first_is_killed(phone: WebReceiver, tmp_path: Path) -> None:
+    command, environment = ["manage.py", "watch_ct6"], {"CT6_DATA_DIR": str(tmp_path), "CT6_ALERT_AFTER": "10"}
+    everything = {**os.environ, "DATABASE_URL": database_url(), **environment}
+    with subprocess.Popen([sys.executable, *command], cwd=ROOT, env=everything) as first:
+        try:
+            seen(lambda: telling() == first.pid)
+            with running(command, environment):
+                first.kill()
+                first.wait()
+                seen(lambda: telling() not in (first.pid, None))
+        finally:
+            first.kill()
+    assert telling() is None  # the second one has said that it ends
+    assert phone.titles == []
+
+
+def telling() -> object:
+    """The process that sends the alerts."""
+    detail = Heartbeat.objects.filter(part=watching.LEASE_PART).values_list("detail", flat=True).first()
+    return (detail or {}).get("pid")

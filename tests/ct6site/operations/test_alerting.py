@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ct6site.operations.alerting import Course, Ear, Event, Rules, Silence, Subject, judge
+from ct6site.operations.alerting import Course, Ear, Event, Rules, Silence, Standing, Subject, judge
 
 RULES = Rules(unit_after_s=20.0, part_after_s=30.0)
 LOOK_S = 2.0
@@ -246,3 +246,32 @@ def test_who_was_held_by_a_job_begins_anew() -> None:
     heard_by(ear, [2.0], "b")
     ear.listen(4.0, {})
     assert heard_by(ear, [6.0], "b") == Silence(0.0, heard=False)
+
+
+# --- Troubles ---------------------------------------------------------------------------------------------------
+DISK = Subject(part="spool-disk")
+
+
+def test_a_trouble_is_told_once_it_has_been_there_for_so_long_and_ends_like_a_silence() -> None:
+    standing, told = Standing(), []
+    courses: Mapping[Subject, Course] = {}
+    for now_s in range(0, 200, 2):
+        there = {DISK: 0.0} if 10 <= now_s < 60 else {}
+        verdict = judge(now_s, standing.look(now_s, there, [DISK]), courses, RULES)
+        courses = verdict.courses
+        told += [(now_s, event) for event in verdict.news]
+    assert told == [(40, Event.OPENED), (120, Event.ENDED)]
+
+
+def test_a_trouble_that_may_last_is_told_so_much_later() -> None:
+    standing = Standing()
+    assert standing.look(0.0, {DISK: 240.0}, [DISK]) == {DISK: Silence(-240.0)}
+    assert standing.look(270.0, {DISK: 240.0}, [DISK]) == {DISK: Silence(30.0)}
+
+
+def test_of_a_trouble_of_which_nothing_is_known_nothing_is_said_and_nothing_forgotten() -> None:
+    standing = Standing()
+    standing.look(0.0, {DISK: 0.0}, [DISK])
+    assert standing.look(10.0, {}, []) == {}
+    assert standing.look(20.0, {DISK: 0.0}, [DISK]) == {DISK: Silence(20.0)}
+    assert standing.look(30.0, {}, [DISK]) == {DISK: Silence(0.0)}

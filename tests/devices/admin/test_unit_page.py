@@ -23,7 +23,7 @@ BUTTONS = {
     "files": ["Files"],
     "adopt": ["Set up", "Replace a broken unit"],
 }
-FOR_ALL = ["Bad measurements", "Factory configuration", "Ports over time"]
+FOR_ALL = ["Bad measurements", "Factory configuration", "Ports over time", "Storage"]
 
 
 def page_of(device: Device) -> str:
