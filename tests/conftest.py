@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 
 from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.servers import Redis
+
+# How long an example takes tells how busy the machine is, and nothing else.
+settings.register_profile("ct6", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ct6")
 
 
 @pytest.fixture(autouse=True)

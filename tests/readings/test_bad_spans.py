@@ -90,7 +90,7 @@ def forget(db: None) -> Callable[[], None]:
 
 
 @given(answers=stories(), asked=questions(), of_ports=st.tuples(spans, spans), again=st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_story_amounts_to_what_was_measured_outside_the_bad_spans(
     forget: Callable[[], None],
     answers: list[Answer],

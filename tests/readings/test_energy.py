@@ -359,7 +359,7 @@ def questions(draw: st.DrawFn) -> Asked:
 
 
 @given(answers=stories(), asked=questions())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_story_amounts_to_what_single_steps_of_integers_say(
     forget: Callable[[], None], answers: list[Answer], asked: Asked
 ) -> None:

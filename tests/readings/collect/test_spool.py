@@ -190,7 +190,7 @@ arrivals_of_any_kind = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(arrivals_of_any_kind, max_size=20))
 def test_any_datagram_comes_back_to_the_byte(arrivals: list[Arrival]) -> None:
     assert list(_unpacked(_packed(arrivals))) == arrivals

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from readings.collect.ways import Before, Way, Ways
@@ -288,7 +288,6 @@ def _is_covered(window: Window, by: Sequence[Window]) -> bool:
     published_ms=st.integers(200, 3000),
     preferred=st.sampled_from(Way),
 )
-@settings(deadline=None)
 @example(
     by_ayt=[*[(0, 1)] * 5, (39, 40), (1, 1)], by_mqtt=[*[(0, 1)] * 3, (0, 40), (40, 5), (0, 1)], phases_ms=(3002, 0),
     published_ms=201, preferred=AYT,

@@ -216,7 +216,7 @@ def store_windows(device: Device, port_windows: Sequence[Window], device_windows
 
 
 class TestAgainstPlainArithmetic:
-    @examples(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_all_levels_are_what_plain_arithmetic_makes_of_the_readings(self, data: st.DataObject) -> None:
         tables: list[type[Model]] = [*ROLLUPS, PortReading, DeviceReading, Port, Device]

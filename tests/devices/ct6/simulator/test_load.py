@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.ct6.simulator.load import ANNEX, HOME, LoadCurve
@@ -34,7 +34,6 @@ def day_of_minutes(curve: LoadCurve, name: str, day: int = 0) -> np.ndarray[tupl
     return column
 
 
-@settings(deadline=None)  # the first example makes the hour, later ones find it made
 @given(cuts=st.lists(moments, min_size=3, max_size=3, unique=True).map(sorted), port=st.sampled_from(PORTS))
 def test_energy_adds_up_wherever_a_span_is_cut(cuts: list[int], port: int) -> None:
     start, middle, end = cuts
@@ -42,7 +41,6 @@ def test_energy_adds_up_wherever_a_span_is_cut(cuts: list[int], port: int) -> No
     assert CURVE.energy_ws(port, start, end) == pytest.approx(parts, rel=1e-13, abs=1e-9)
 
 
-@settings(deadline=None)  # the first example makes the hour, later ones find it made
 @given(start=moments, length_ns=st.integers(1, 90 * SECOND_NS), port=st.sampled_from(PORTS))
 def test_energy_is_the_sum_of_every_constant_step(start: int, length_ns: int, port: int) -> None:
     end = start + length_ns
@@ -55,7 +53,6 @@ def test_energy_is_the_sum_of_every_constant_step(start: int, length_ns: int, po
     assert CURVE.energy_ws(port, start, end) == pytest.approx(float(total), rel=1e-15, abs=1e-12)
 
 
-@settings(deadline=None)  # the first example makes the hour, later ones find it made
 @given(edges=st.lists(moments, min_size=2, max_size=20, unique=True).map(sorted))
 def test_means_are_energy_over_window(edges: list[int]) -> None:
     means = CURVE.mean_values(edges)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.ct6.simulator.unit import SimulatedUnit, UnitState, UnitTiming
@@ -75,7 +75,6 @@ def test_two_pollers_share_one_mean(unit: SimulatedUnit) -> None:
     assert [sent.window_ns / SECOND_NS for sent in unit.sent] == pytest.approx([1.0, 0.3, 0.7, 0.3])
 
 
-@settings(deadline=None)  # the first example makes the hour, later ones find it made
 @given(windows_ms=st.lists(st.integers(200, 300_000), min_size=1, max_size=40))
 def test_what_was_sent_adds_up_to_the_true_energy(windows_ms: list[int]) -> None:
     unit = SimulatedUnit(ASSY, started_ns=START_NS, clock=lambda: START_NS)
