@@ -38,7 +38,8 @@ def rule_of(device: Device) -> Retention:
 def foresee(device: Device, seconds_days: int | None, minutes_years: int | None, *, now_ms: int | None = None) -> Going:
     """What would go at once if it were kept so long. Raises NotKept as ``keep`` does."""
     _refuse(device, seconds_days, minutes_years)
-    rule = Retention(device=device, seconds_days=seconds_days, minutes_years=minutes_years)
+    rule = rule_of(device)
+    rule.seconds_days, rule.minutes_years = seconds_days, minutes_years
     return due_to_go.foresee(rule, time.time_ns() // 1_000_000 if now_ms is None else now_ms)
 
 

@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from devices.models import Device
 from readings import bad_spans, heartbeats, replacing
+from readings.periods import HOUR_MS
 from readings.store import audit_findings, auditing, letting_go, rollups
+from readings.store.archive.errors import ArchiveError
 
 if TYPE_CHECKING:
     from readings.store.archive import archiving
@@ -30,17 +32,22 @@ _MINUTES = "archive of minutes"
 def roll_up() -> None:
     bad_spans.go_on_all()
     rolled = rollups.roll_up_closed(time.time_ns() // 1_000_000)
-    counted = {"minutes": rolled.minutes, "more": rolled.more, "unreadable": rolled.unreadable}
-    if heartbeats.note_trouble("rollups", timezone.now(), counted, rolled.unreadable):
-        log.error("Some minutes wait for a file of the archive", reason=rolled.unreadable)
+    # A worker that was stopped while it rebuilt days has lost its task.
+    unreadable = rollups.rebuild_stale_days()
+    unreadable = rolled.unreadable or unreadable
+    counted = {"minutes": rolled.minutes, "more": rolled.more, "unreadable": unreadable}
+    if heartbeats.note_trouble("rollups", timezone.now(), counted, unreadable):
+        log.error("Some minutes or days wait for a file of the archive", reason=unreadable)
     replacing.move_all_on()
-    rollups.rebuild_stale_days()  # a worker that was stopped while it rebuilt days has lost its task
 
 
 @shared_task
 def rebuild_days(device_id: int) -> None:
     for device in Device.objects.filter(pk=device_id):  # it may be gone by now
-        rollups.rebuild_days(device)
+        try:
+            rollups.rebuild_days(device)
+        except ArchiveError as error:  # each turn of the roll-ups goes on, and tells of it
+            log.error("Days wait for a file of the archive", unit=device.assy, reason=str(error))  # noqa: TRY400
 
 
 @shared_task
@@ -89,11 +96,14 @@ def _archive_minutes(now_ms: int, turn: archiving.Turn) -> archiving.Archived:
     from readings.store.archive import archiving  # noqa: PLC0415 - as above
 
     before, last = archiving.minutes_before(now_ms), heartbeats.detail(_MINUTES)
-    if last.get("before") == before:
+    # What could not be moved is tried again every hour.
+    looked = str(before) if not last.get("unmoved") else f"{before} {now_ms // HOUR_MS}"
+    if last.get("looked") == looked:
         return archiving.Archived(unmoved=str(last.get("unmoved") or ""))
     done = archiving.archive_minutes_due(now_ms, turn=turn)
     if not done.more:
-        heartbeats.note(_MINUTES, timezone.now(), {"before": before, "unmoved": done.unmoved})
+        looked = f"{before} {now_ms // HOUR_MS}" if done.unmoved else str(before)
+        heartbeats.note(_MINUTES, timezone.now(), {"looked": looked, "unmoved": done.unmoved})
     return done
 
 
@@ -108,7 +118,10 @@ def sweep_archive() -> None:
 @shared_task
 def let_go() -> None:
     """A short turn, as above: what is older than its unit's retention says goes for good."""
-    letting_go.let_go_tonight(time.time_ns() // 1_000_000, turn=letting_go.Turn(limit_s=_LET_GO_S))
+    done = letting_go.let_go_tonight(time.time_ns() // 1_000_000, turn=letting_go.Turn(limit_s=_LET_GO_S))
+    problem = done.problems[0] if done.problems else ""
+    counted = {"more": done.more, **({"problem": problem} if problem else {})}
+    heartbeats.note_trouble("retention", timezone.now(), counted, problem)
 
 
 @shared_task

@@ -34,7 +34,7 @@ _LEAST: Final = {Cause.RECEIVE_BUFFER: 20, Cause.MQTT: 20, Cause.FLOOD: 1_000}
 _WORK_LASTS_S: Final = 240.0
 
 GIVEN_UP, DISK, MQTT = "answers-given-up", "spool-disk", "mqtt-server"
-ROLLUPS, AUDIT, ARCHIVE = "rollups", "audit", "archive"
+ROLLUPS, AUDIT, ARCHIVE, RETENTION = "rollups", "audit", "archive", "retention"
 _OF_CAUSE: Final = {
     Cause.SPOOL: GIVEN_UP,
     Cause.MEMORY: "answers-given-up-in-memory",
@@ -54,6 +54,7 @@ TITLES: Final[Mapping[str, StrPromise]] = {
     ROLLUPS: _("rollups that are late"),
     AUDIT: _("rollups that differ"),
     ARCHIVE: _("the archive"),
+    RETENTION: _("what is to be let go of"),
 }
 """What each is about, by its name."""
 
@@ -95,6 +96,7 @@ def found(heartbeats: Heartbeats, now: datetime, behind: Callable[[], timedelta]
         *_of_rollups(heartbeats.get("rollups"), now, behind),
         *_of_audit(heartbeats.get("audit")),
         *(_of_archive(heartbeats.get("archive"), now) if settings.CT6_ARCHIVE else ()),
+        *_of_retention(heartbeats.get("retention")),
     ]
 
 
@@ -239,6 +241,13 @@ def _of_audit(audit: Heartbeat | None) -> list[Trouble]:
         "count",
     )
     return [Trouble(AUDIT, "audit", words, {"count": wrong, "number": wrong})]
+
+
+def _of_retention(turn: Heartbeat | None) -> list[Trouble]:
+    if turn is None or not (reason := turn.detail.get("problem")):
+        return []
+    words = _("What is older than a unit's retention says cannot be deleted, and goes on taking room. %(reason)s")
+    return [Trouble(RETENTION, "rollups", words, {"reason": reason})]
 
 
 def _of_archive(turn: Heartbeat | None, now: datetime) -> list[Trouble]:

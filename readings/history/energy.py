@@ -25,6 +25,7 @@ from readings.periods import HOUR_MS, MINUTE_MS
 from readings.quantities import ACTIVE_POWER
 from readings.statements import Rows, fetch
 from readings.store.archive.together import DeviceSpan, Sought, merged, minutes_with_files
+from readings.store.gone import is_all_there
 
 EnergyBucket = Literal["total", "hour", "day", "month"]
 
@@ -47,7 +48,11 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
     eras = eras_of(ports)
     moments = energy_moments(eras, start_ms, end_ms)
     zones = zones_of(ports)
-    made, waiting = _unfinished(zones, ports, start_ms, end_ms, bucket)
+    # Where minutes may be gone only day rows tell rightly of a day that begins or ends off the hour.
+    by_days = end_ms - start_ms >= _WORTH_DAYS_MS or not is_all_there(start_ms, now_ms)
+    ids = sorted({port.pk for port in ports})
+    waiting = unrolled.unfinished(zones, start_ms, end_ms, days=by_days and bucket != "hour", ports=ids)
+    made = _made(zones, waiting, bucket)
     answered: dict[int, list[PortEnergy]] = {port.pk: [] for port in ports}
     for days in sorted({Days(zone, device_id in made) for device_id, zone in zones.items()}):
         same = [p for p in dict.fromkeys(ports) if (zones[p.device_id], p.device_id in made) == days]
@@ -63,16 +68,11 @@ def energy(ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBuck
     return [row for port in ports for row in answered[port.pk]]
 
 
-def _unfinished(
-    zones: Mapping[int, str], ports: Sequence[Port], start_ms: int, end_ms: int, bucket: EnergyBucket
-) -> tuple[set[int], Unfinished]:
-    """The devices whose day rows can be used, and what rollups do not tell yet."""
-    needs_days = bucket != "hour" and end_ms - start_ms >= _WORTH_DAYS_MS
-    ids = sorted({port.pk for port in ports})
-    waiting = unrolled.unfinished(zones, start_ms, end_ms, days=needs_days, ports=ids)
+def _made(zones: Mapping[int, str], waiting: Unfinished, bucket: EnergyBucket) -> set[int]:
+    """The devices whose day rows can be used."""
     if bucket == "hour":
-        return set(zones), waiting
-    return set(zones) - waiting.days if waiting.days is not None else set(), waiting
+        return set(zones)
+    return set(zones) - waiting.days if waiting.days is not None else set()
 
 
 def _spans(edges: Sequence[int], bucket: EnergyBucket, days: Days) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from devices.models import Device
 from readings import heartbeats
-from readings.periods import HOUR_MS
+from readings.periods import HOUR_MS, day_start
 from readings.store import auditing
 from readings.store.auditing import Audited
 
@@ -43,6 +43,12 @@ def note(found: Sequence[Audited], now: datetime) -> Mapping[str, object]:
     }
     heartbeats.note(PART, now, {**counts, **({_WRONG: sorted(set(wrong.values()))[:_MOST_KEPT]} if wrong else {})})
     return counts
+
+
+def first_wrong(device: Device, end_ms: int) -> int | None:
+    """The start of the first local day before a moment in which an hour was found wrong: its readings are needed."""
+    hours = [hour_ms for device_id, hour_ms in _wrong_before() if device_id == device.pk]
+    return min((day for hour in hours if (day := day_start(hour, device.timezone)) < end_ms), default=None)
 
 
 def _wrong_before() -> list[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """What is older than a device's retention says, and may go: nothing is deleted here.
 
 That is a device's oldest whole UTC days, up to the first one that has to stay: one that waits for its roll-up or has
-none, one that a bad span is still on its way through, one that was restored to stay, that of the newest reading.
+none, one that an audit found wrong, one that a bad span is still on its way through, one that was restored to stay,
+that of the newest reading.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from readings.archive_models import ArchiveFile, ArchiveHold
 from readings.models import BadSpan, DeviceHour, DirtyBucket
 from readings.periods import HOUR_MS, day_edges, floor_hour, to_datetime, to_ms
 from readings.retention_models import Retention
-from readings.store import day_zones
+from readings.store import audit_findings, day_zones
 from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor_day
 from readings.store.archive.together import measured_span
 from readings.store.sizes import bytes_per_row
@@ -116,7 +117,8 @@ def first_held(device: Device, end_ms: int, now_ms: int) -> int | None:
     spans = BadSpan.objects.unfinished().filter(port__device=device, start_ms__lt=end_ms)
     holds = ArchiveHold.objects.filter(device=device, start_ms__lt=end_ms, until__gt=to_datetime(now_ms))
     found = [waiting, *(some.aggregate(first=Min("start_ms")) for some in (spans, holds))]
-    return min((edge["first"] for edge in found if edge["first"] is not None), default=None)
+    edges = [*(edge["first"] for edge in found), audit_findings.first_wrong(device, end_ms)]
+    return min((edge for edge in edges if edge is not None), default=None)
 
 
 # --- Up to when ---------------------------------------------------------------------------------------------------

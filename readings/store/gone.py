@@ -90,6 +90,18 @@ def gone_of(lines: Lines, marks: Mapping[int, Marks]) -> Gone:
     )
 
 
+def without_known_hours(lines: Lines, rows: Sequence[RollupRow], until: Mapping[int, int]) -> list[RollupRow]:
+    """These minutes, but for those from before their line's moment whose hour is stored: it tells of more than they."""
+    late = [row for row in rows if int(row[1] or 0) < until.get(int(row[0] or 0), 0)]
+    if not late:
+        return list(rows)
+    starts = {floor_hour(int(row[1] or 0)) for row in late}
+    ids = {int(row[0] or 0) for row in late}
+    stored = lines.hours._default_manager.filter(**{f"{lines.key}__in": ids}, start__in=starts)
+    known, left_out = set(stored.values_list(lines.key, "start")), set(late)
+    return [row for row in rows if row not in left_out or (row[0], floor_hour(int(row[1] or 0))) not in known]
+
+
 @contextmanager
 def left_alone(
     lines: Lines, table: type[Rollup], span: tuple[int, int], ids: Sequence[int], until: Mapping[int, int]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
+from django.conf import settings
 from django.db import connection, transaction
 
 from devices import audit
@@ -129,7 +130,7 @@ def _work_off(rules: RetentionQuerySet, now_ms: int, who: Any, turn: Turn) -> Le
 
 
 def _let_go(rule: Retention, going: Going, now_ms: int, who: Any, turn: Turn) -> None:
-    remove = _remover() if any(part.files for part in going.parts) else _nothing_to_remove
+    remove = _remover() if settings.CT6_ARCHIVE or any(part.files for part in going.parts) else _nothing_to_remove
     if not _mark(rule, going, now_ms, who):
         raise _Waits
     turn.took("marked")
@@ -139,6 +140,8 @@ def _let_go(rule: Retention, going: Going, now_ms: int, who: Any, turn: Turn) ->
         for kind, line in lines_of(part.sort, rule.device):
             for start_ms, end_ms in part.spans:
                 _delete_rows(rule.device, kind, (line, start_ms, end_ms), turn)
+        for kind in part.sort.kinds:  # what an archiver put into files meanwhile
+            _remove_files(rule.device, part, kind, remove, turn)
     if going.minutes is not None:
         Retention.objects.filter(pk=rule.pk).update(minutes_done_ms=going.minutes.until_ms)
 

@@ -28,9 +28,9 @@ from readings.store.archive.together import (
     read_ahead,
     with_files,
 )
-from readings.store.gone import gone_of, left_alone, marks_of, readings_gone, tell_late
+from readings.store.gone import gone_of, left_alone, marks_of, readings_gone, tell_late, without_known_hours
 from readings.store.hours_and_days import forget, write_days, write_hours
-from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines
+from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, RollupRow
 from readings.store.minutes import minute_rows
 from readings.store.old_minutes import made_of_minutes, require_rows, restoring_minutes
 
@@ -86,7 +86,10 @@ def _recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int,
             gone = gone_of(lines, marks)
             for ids in _batches(sorted(zones)):
                 with left_alone(lines, lines.minutes, (start_ms, end_ms), ids, gone.readings):
-                    _write_minutes(SomeLines(lines, ids, devices), start_ms, end_ms, late_ms, kept)
+                    rows = _minutes_of(SomeLines(lines, ids, devices), start_ms, end_ms, late_ms, kept)
+                    rows = without_known_hours(lines, rows, gone.minutes)
+                    forget(lines, lines.minutes, ids, start_ms, end_ms)
+                    insert(f"INSERT INTO {lines.minutes._meta.db_table} ({', '.join(lines.rollup_columns)})", rows)
                 with left_alone(lines, lines.hours, hours, ids, gone.minutes):
                     write_hours(lines, ids, *hours)
                 for zone, same_days in _by_zone(ids, zones):
@@ -166,12 +169,10 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[first : first + LINES_PER_STATEMENT]
 
 
-def _write_minutes(some: SomeLines, start_ms: int, end_ms: int, late_ms: int, kept: Kept | None) -> None:
-    lines, ids = some.lines, some.ids
+def _minutes_of(some: SomeLines, start_ms: int, end_ms: int, late_ms: int, kept: Kept | None) -> list[RollupRow]:
     readings = _readings_near(some, start_ms, end_ms, late_ms, kept)
-    rows = minute_rows(lines, readings, start_ms, end_ms, bad_minutes(lines, ids, start_ms, end_ms))
-    forget(lines, lines.minutes, ids, start_ms, end_ms)
-    insert(f"INSERT INTO {lines.minutes._meta.db_table} ({', '.join(lines.rollup_columns)})", rows)
+    bad = bad_minutes(some.lines, some.ids, start_ms, end_ms)
+    return minute_rows(some.lines, readings, start_ms, end_ms, bad)
 
 
 def bad_minutes(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> BadOf:

@@ -135,12 +135,20 @@ def rebuild_days(device: Device, *, pause: Pause = time.sleep) -> None:
         _let_others_write(pause)
 
 
-def rebuild_stale_days(*, limit_steps: int = STEPS_PER_TURN, pause: Pause = time.sleep) -> None:
-    """Go on with the days that are not yet of their device's zone, wherever a rebuild was stopped or never began."""
+def rebuild_stale_days(*, limit_steps: int = STEPS_PER_TURN, pause: Pause = time.sleep) -> str:
+    """Go on with the days that are not yet of their device's zone, wherever a rebuild was stopped or never began.
+
+    Returns which file of the archive some of them wait for, empty if they do not; all others go on.
+    """
+    unreadable = list[ArchiveError]()
     for device in day_zones.stale_devices():
-        while limit_steps and recompute_stale_days(device, DAYS_PER_STEP):
-            limit_steps -= 1
-            _let_others_write(pause)
+        try:
+            while limit_steps and recompute_stale_days(device, DAYS_PER_STEP):
+                limit_steps -= 1
+                _let_others_write(pause)
+        except ArchiveError as error:
+            unreadable.append(error)
+    return _first(unreadable)
 
 
 def _mark(device: Device, start_ms: int, end_ms: int, pause: Pause) -> None:

@@ -288,7 +288,20 @@ def test_whole_days_are_read_from_days_and_whole_hours_from_hours(bucket: Energy
     found = energy(device, midnight, third + HOUR_MS + MINUTE_MS, bucket)
     total = sum(row.import_energy for row in found)
     assert total == (11_100 if bucket == "hour" else 101_100)
-    assert sum(row.import_energy for row in energy(device, midnight, midnight + DAY_MS, bucket)) == 10_000
+    one_day = sum(row.import_energy for row in energy(device, midnight, midnight + DAY_MS, bucket))
+    assert one_day == (10_000 if bucket == "hour" else 100_000)
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_day_of_which_nothing_can_be_gone_is_read_from_its_hours(bucket: EnergyBucket) -> None:
+    """That needs no look at which zone its day is of."""
+    port = make_device(ports=["Grid"]).ports.get()
+    midnight = NOON - 12 * HOUR_MS
+    columns = {"samples": 1, "covered_ms": 1000, "recovered_ms": 0, "positive_energy": 0}
+    PortDay.objects.create(port=port, start=midnight, negative_energy=100_000, **columns)
+    PortHour.objects.create(port=port, start=midnight, negative_energy=10_000, **columns)
+    found = history.energy([port], midnight, midnight + DAY_MS, bucket, now_ms=midnight + DAY_MS)
+    assert sum(row.import_energy for row in found) == 10_000
 
 
 def test_six_ports_take_a_bounded_number_of_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

@@ -16,7 +16,7 @@ from devices.models import Device
 from readings.archive_models import ArchiveFile
 from readings.store.archive import files
 from readings.store.archive.errors import FileDamaged, FileMissing
-from readings.store.archive.layout import Kind, path_of
+from readings.store.archive.layout import MINUTES, Kind, path_of
 from readings.store.archive.place import Place, Step, archive, is_as_written, no_step
 from readings.store.archive.rows import Piece, delete_rows, lock, read_rows, waits
 
@@ -95,6 +95,8 @@ def _commit(piece: Piece, old: Sequence[ArchiveFile], new: ArchiveFile, rows: fi
     with transaction.atomic():
         lock(piece.device_id)
         if waits(piece.device_id, touched_ms, piece.end_ms):
+            raise _Changed
+        if piece.kind in MINUTES and not read_rows(piece).equals(rows):  # computed anew meanwhile
             raise _Changed
         taken = ArchiveFile.objects.filter(pk__in=[file.pk for file in old]).delete()[0]
         if taken != len(old) or delete_rows(piece) != len(rows) or not archive().has(new.path):

@@ -157,6 +157,12 @@ def test_an_archive_without_a_turn_for_an_hour_is_stuck(settings: Settings) -> N
     )
 
 
+def test_what_cannot_be_let_go_of_is_told() -> None:
+    assert "goes on taking room. The archive is switched off" in sentence(
+        found("retention", {"more": False, "problem": "The archive is switched off"})
+    )
+
+
 def test_it_is_said_in_the_language_of_who_reads() -> None:
     told = lost("spool", 1204)
     with translation.override("de"):
