@@ -15,6 +15,7 @@ from devices.models import Device
 from readings import bad_spans, heartbeats, replacing
 from readings.periods import HOUR_MS
 from readings.store import audit_findings, auditing, letting_go, rollups
+from readings.store.archive import together
 from readings.store.archive.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _archive_minutes(now_ms: int, turn: archiving.Turn) -> archiving.Archived:
     """Once a day, since every unit has to be looked at."""
     from readings.store.archive import archiving  # noqa: PLC0415 - as above
 
-    before, last = archiving.minutes_before(now_ms), heartbeats.detail(_MINUTES)
+    before, last = together.minutes_before(now_ms), heartbeats.detail(_MINUTES)
     # What could not be moved is tried again every hour.
     looked = str(before) if not last.get("unmoved") else f"{before} {now_ms // HOUR_MS}"
     if last.get("looked") == looked:

@@ -116,24 +116,18 @@ def _look(device: Device, hour_ms: int) -> list[Mismatch] | None:
     found: list[Mismatch] = []
     looks_at_day = not _waits(device, *day) and device.pk not in day_zones.stale_devices()
     for lines, ids in _lines(device):
-        minutes = _stored_minutes(lines, ids, DeviceSpan(device.pk, hour_ms, hour_ms + HOUR_MS))
         hour = hour_ms, hour_ms + HOUR_MS
+        minutes = _stored(lines, lines.minutes, ids, DeviceSpan(device.pk, *hour))
         readings = readings_touching(SomeLines(lines, ids, [device.pk]), *hour, late_ms())
         computed = {_key(row): row for row in minute_rows(lines, readings, *hour, bad_minutes(lines, ids, *hour))}
         found += _differences(device, lines.minutes, minutes, computed)
-        hours = _stored(lines, lines.hours, ids, hour_ms, hour_ms + 1)
+        hours = _stored(lines, lines.hours, ids, DeviceSpan(device.pk, hour_ms, hour_ms + 1))
         found += _differences(device, lines.hours, hours, _summed(lines, minutes, hour_ms))
         if looks_at_day:
-            days = _stored(lines, lines.days, ids, *day)
+            days = _stored(lines, lines.days, ids, DeviceSpan(device.pk, *day))
             pieces: Rows = {}
             for piece in pieces_of_day(lines, *day):
-                span = piece.start_ms, piece.end_ms
-                of_minutes = piece.table is lines.minutes
-                pieces |= (
-                    _stored_minutes(lines, ids, DeviceSpan(device.pk, *span))
-                    if of_minutes
-                    else _stored(lines, piece.table, ids, *span)
-                )
+                pieces |= _stored(lines, piece.table, ids, DeviceSpan(device.pk, piece.start_ms, piece.end_ms))
             found += _differences(device, lines.days, days, _summed(lines, pieces, day[0]))
     # What came meanwhile explains a difference.
     return None if found and _waits(device, *day) else found
@@ -148,26 +142,25 @@ def _lines(device: Device) -> list[tuple[Lines, list[int]]]:
     return [(PORT_LINES, list(ports)), (DEVICE_LINES, [device.pk])]
 
 
-def _stored(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int) -> Rows:
-    return {_key(row): row for row in _rows(lines, table, ids, start_ms, end_ms)}
+def _stored(lines: Lines, table: type[Rollup], ids: Sequence[int], span: DeviceSpan) -> Rows:
+    """Of minutes from files too."""
+    _, start_ms, end_ms = span
+    of_lines = table._default_manager.filter(**{f"{lines.key}__in": ids}, start__gte=start_ms, start__lt=end_ms)
+    columns = [f"{name}__fixed" if name in (*lines.least, *lines.greatest) else name for name in lines.rollup_columns]
+    rows = of_lines.values_list(*columns)
+    return {_key(row): row for row in (_minutes(lines, ids, span, rows) if table is lines.minutes else rows)}
 
 
-def _stored_minutes(lines: Lines, ids: Sequence[int], span: DeviceSpan) -> Rows:
-    """From rows and files. Exact, as no sum of a minute is beyond 2**53."""
-    rows, columns = _rows(lines, lines.minutes, ids, span.start_ms, span.end_ms), lines.rollup_columns
+def _minutes(
+    lines: Lines, ids: Sequence[int], span: DeviceSpan, rows: QuerySet[Rollup, RollupRow]
+) -> Iterator[RollupRow]:
+    """These rows and what files have beside them. Exact, as no sum of a minute is beyond 2**53."""
+    columns = lines.rollup_columns
     table, in_files = with_files(
         minutes_of(lines), [span], columns[2:], ids, lambda more: numbers(fetch([rows, *more]), len(columns))
     )
-    found = [tuple(None if math.isnan(value) else int(value) for value in row) for row in merged(in_files, table)]
-    return {_key(row): row for row in found}
-
-
-def _rows(
-    lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int
-) -> QuerySet[Rollup, RollupRow]:
-    rows = table._default_manager.filter(**{f"{lines.key}__in": ids}, start__gte=start_ms, start__lt=end_ms)
-    columns = [f"{name}__fixed" if name in (*lines.least, *lines.greatest) else name for name in lines.rollup_columns]
-    return rows.values_list(*columns)
+    for row in merged(in_files, table):
+        yield tuple(None if math.isnan(value) else int(value) for value in row)
 
 
 def _key(row: RollupRow) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from readings.models import DeviceDay, DeviceHour, DeviceMinute, DeviceReading
 from readings.periods import HOUR_MS, MINUTE_MS, floor_hour
 from readings.retention_models import Retention
 from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor_day
+from readings.store.archive.together import minutes_before
 from readings.store.lines import DEVICE_LINES, PORT_LINES
 from readings.store.sizes import bytes_per_row
 
@@ -130,8 +131,7 @@ def growth_of(devices: Sequence[Device], now_ms: int) -> Growth:
     rules = Retention.objects.filter(device__in=devices)
     without_readings = set(rules.filter(_in_force("readings")).values_list("device_id", flat=True))
     without_minutes = set(rules.filter(_in_force("minutes")).values_list("device_id", flat=True))
-    minutes_end = floor_day(now_ms) - settings.CT6_MINUTE_DAYS * DAY_MS
-    of_readings, of_minutes = _file_bytes(READINGS, floor_day(now_ms)), _file_bytes(MINUTES, minutes_end)
+    of_readings, of_minutes = _file_bytes(READINGS, floor_day(now_ms)), _file_bytes(MINUTES, minutes_before(now_ms))
     ports = dict(Port.objects.order_by().values_list("device_id").annotate(Count("pk")))
     sizes, files, rows = bytes_per_row(), 0.0, 0.0
     for device, (hours, samples, days) in _measured([device.pk for device in devices], floor_day(now_ms)).items():

@@ -8,9 +8,9 @@ that of the newest reading.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Min, Q
 
 from devices.models import Device, Port, Replacement
 from readings.archive_models import ArchiveFile, ArchiveHold
@@ -19,6 +19,7 @@ from readings.periods import HOUR_MS, day_edges, floor_hour, to_datetime, to_ms
 from readings.retention_models import Retention
 from readings.store import audit_findings, day_zones
 from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor_day
+from readings.store.archive.span_rows import rows_of
 from readings.store.archive.together import measured_span
 from readings.store.sizes import bytes_per_row
 
@@ -191,11 +192,6 @@ def _ends_its_bucket(kind: Kind) -> int:
 def lines_of(sort: Sort, device: Device) -> list[tuple[Kind, int]]:
     ports = Port.objects.filter(device=device).order_by("pk").values_list("pk", flat=True)
     return [*((sort.kinds[0], port) for port in ports), (sort.of_device, device.pk)]
-
-
-def rows_of(kind: Kind, line: int, start_ms: int, end_ms: int) -> QuerySet[Any]:
-    span = {kind.key: line, f"{kind.moment}__gte": start_ms, f"{kind.moment}__lt": end_ms}
-    return kind.table._default_manager.filter(**span)
 
 
 def _part(sort: Sort, device: Device, since_ms: int, end_ms: int) -> Part | None:

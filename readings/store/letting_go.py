@@ -15,13 +15,14 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from devices import audit
-from devices.models import Device, Port
+from devices.models import Device
 from readings.archive_models import ArchiveFile
 from readings.models import DirtyBucket
 from readings.periods import format_time, to_datetime
 from readings.retention_models import Retention, RetentionQuerySet
 from readings.store.archive.errors import ArchiveError
 from readings.store.archive.layout import Kind
+from readings.store.archive.span_rows import lock, rows_of
 from readings.store.due_to_go import (
     OLD_READINGS,
     Going,
@@ -31,7 +32,6 @@ from readings.store.due_to_go import (
     foresee,
     is_moving,
     lines_of,
-    rows_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -151,7 +151,7 @@ def _mark(rule: Retention, going: Going, now_ms: int, who: Any) -> bool:
     end_ms = max(part.until_ms for part in going.parts)
     limits = {"seconds_days": rule.seconds_days, "minutes_years": rule.minutes_years}
     with transaction.atomic():
-        _lock(rule.device)
+        lock(rule.device_id)
         same = Retention.objects.select_for_update().filter(pk=rule.pk, **limits)
         if not same.exists() or is_moving(rule.device) or first_held(rule.device, end_ms, now_ms) is not None:
             return False
@@ -186,7 +186,7 @@ def _remove_files(device: Device, part: Part, kind: Kind, remove: Callable[[str]
             continue
         some = files[:_FILES_PER_STEP]
         with transaction.atomic():
-            _lock(device)  # an archiver that puts them together finds them gone, or we its new one
+            lock(device.pk)  # an archiver that puts them together finds them gone, or we its new one
             ArchiveFile.objects.filter(pk__in=[file.pk for file in some]).delete()
             _refuse_waiting(device, kind, part.until_ms)
         turn.step("unnamed")
@@ -216,7 +216,7 @@ def _delete_rows(device: Device, kind: Kind, span: tuple[int, int, int], turn: T
     until: int | None = start_ms
     while until is not None:
         with transaction.atomic():
-            _lock(device)
+            lock(device.pk)
             rows = rows_of(kind, line, until, end_ms)
             later = rows.order_by(kind.moment).values_list(kind.moment, flat=True)
             until = next(iter(later[_ROWS_PER_STEP : _ROWS_PER_STEP + 1]), None)
@@ -234,11 +234,6 @@ def _refuse_waiting(device: Device, kind: Kind, end_ms: int) -> None:
     """
     if kind in OLD_READINGS.kinds and DirtyBucket.objects.filter(device=device, minute__lt=end_ms).exists():
         raise _Waits
-
-
-def _lock(device: Device) -> None:
-    """Keep roll-ups and archivers of a device out until the caller's transaction ends; not the collector."""
-    list(Port.objects.filter(device=device).order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
 def told(going: Going) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor
 from readings.store.archive.moving import move
 from readings.store.archive.place import Step, no_step
 from readings.store.archive.rows import Piece, beginnings, first_moments, newest_moment, next_moment
-from readings.store.archive.together import LEAST_HOT_MS
+from readings.store.archive.together import LEAST_HOT_MS, minutes_before
 
 Pause = Callable[[float], None]
 Devices = list[int] | None
@@ -79,11 +79,6 @@ def archive_minutes_due(now_ms: int, *, device_ids: Devices = None, turn: Turn |
     """
     before = minutes_before(now_ms)
     return _move_all((piece for kind in MINUTES for piece in _due(kind, before, now_ms, device_ids)), turn)
-
-
-def minutes_before(now_ms: int) -> int:
-    """The UTC midnight before which minutes are due."""
-    return floor_day(now_ms) - settings.CT6_MINUTE_DAYS * DAY_MS
 
 
 def compact_due(now_ms: int, *, device_ids: Devices = None, turn: Turn | None = None) -> Archived:

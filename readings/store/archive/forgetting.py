@@ -7,7 +7,7 @@ from devices.models import Device
 from readings.archive_models import ArchiveFile, ArchiveHold
 from readings.store.archive.layout import DAY_MS, KINDS, device_of, folder_of
 from readings.store.archive.place import archive
-from readings.store.archive.rows import lock
+from readings.store.archive.span_rows import lock
 
 log = structlog.get_logger(__name__)
 

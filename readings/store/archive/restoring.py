@@ -16,7 +16,8 @@ from readings.store.archive.archiving import PAUSE_S
 from readings.store.archive.layout import KINDS, Kind
 from readings.store.archive.moving import files_touching, read_whole
 from readings.store.archive.place import Step, archive, no_step
-from readings.store.archive.rows import insert_rows, lock
+from readings.store.archive.rows import insert_rows
+from readings.store.archive.span_rows import lock
 
 _STEPS_A_DAY: Final = 4  # of minutes, of which there are fewer
 

@@ -13,6 +13,7 @@ from readings.models import DirtyBucket
 from readings.periods import floor_minute
 from readings.store.archive import files
 from readings.store.archive.layout import Kind
+from readings.store.archive.span_rows import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def delete_rows(piece: Piece) -> int:
     """Delete all rows of a piece in the caller's transaction; returns how many."""
     deleted = 0
     for line in lines_of(piece.kind, piece.device_id):
-        deleted += _between(piece.kind, line.pk, piece.start_ms, piece.end_ms).delete()[0]
+        deleted += rows_of(piece.kind, line.pk, piece.start_ms, piece.end_ms).delete()[0]
     return deleted
 
 
@@ -70,11 +71,6 @@ def insert_rows(kind: Kind, rows: Sequence[Integers]) -> None:
     """Insert rows, their line first; those whose key is there already are left alone."""
     names = (kind.key, *kind.names)
     insert(f"INSERT INTO {kind.table._meta.db_table} ({', '.join(names)})", rows, leaving(kind.key))
-
-
-def lock(device_id: int) -> None:
-    """Keep roll-ups and other archivers of a device out until the caller's transaction ends; not the collector."""
-    list(Port.objects.filter(device=device_id).order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
 def waits(device_id: int, start_ms: int, end_ms: int) -> bool:
@@ -123,8 +119,3 @@ def _edges(kind: Kind, device_id: int, edge: Literal["MIN", "MAX"], since_ms: in
             )
             found += [value for (value,) in cursor.fetchall() if value is not None]
     return found
-
-
-def _between(kind: Kind, line: int, start_ms: int, end_ms: int) -> QuerySet[Any]:
-    span = {kind.key: line, f"{kind.moment}__gte": start_ms, f"{kind.moment}__lt": end_ms}
-    return kind.table._default_manager.filter(**span)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
+from django.conf import settings
 from django.db.models import Max, Min, QuerySet, Value
 from numpy.typing import NDArray
 
@@ -47,6 +48,11 @@ class Wanted:
     end_ms: int
     columns: Sequence[str]
     line_ids: Collection[int] | None = None
+
+
+def minutes_before(now_ms: int) -> int:
+    """The UTC midnight before which minutes are due for files."""
+    return floor_day(now_ms) - settings.CT6_MINUTE_DAYS * DAY_MS
 
 
 class DeviceSpan(NamedTuple):
