@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 _HOURS_A_NIGHT = 200
 _ARCHIVE_S = 5.0
+_ARCHIVE_WHILE_MORE_S = 15.0  # of every 30: what comes in the meantime is rolled up in the rest
 _LET_GO_S = 5.0
 _MINUTES = "archive of minutes"
 
@@ -68,12 +69,17 @@ def audit_rollups() -> None:
 
 @shared_task
 def archive() -> None:
-    """A short turn, as roll-ups wait for the same worker: what is due goes into files, then days into one file each."""
+    """A turn that is short, as roll-ups wait for the same worker, and longer as long as there was no time for all.
+
+    What is due goes into files, then days into one file each.
+    """
     from readings.store.archive import archiving, errors  # noqa: PLC0415 - 50 MB, of workers that never archive too
 
     if not settings.CT6_ARCHIVE:
         return
-    now_ms, turn = time.time_ns() // 1_000_000, archiving.Turn(limit_s=_ARCHIVE_S)
+    was_more = heartbeats.detail("archive").get("more")
+    turn = archiving.Turn(limit_s=_ARCHIVE_WHILE_MORE_S if was_more else _ARCHIVE_S)
+    now_ms = time.time_ns() // 1_000_000
     try:
         done = archiving.archive_due(now_ms, turn=turn)
         if not done.more:

@@ -35,7 +35,7 @@ _LOCAL_HOSTS: Final = ("", "localhost", "127.0.0.1", "::1")
 class Stored:
     """What there is of one level: ``rows`` and ``file_rows`` of the device, each with one of every port beside it.
 
-    Files are exact, the rest is about so many.
+    Files are exact once all lines of an hour are in them, the rest is about so many.
     """
 
     level: Level
@@ -86,10 +86,12 @@ def disk_use(device: Device) -> list[Stored]:
     ]
     for level, since_ms, rows, kinds in of_levels:
         of_level = ArchiveFile.objects.filter(device=device, kind__in=[kind.name for kind in kinds])
+        of_device = Q(kind__startswith="device_")
         files = of_level.aggregate(
             count=Count("pk"),
-            rows=Sum("rows", filter=Q(kind__startswith="device_")),
-            bytes=Sum("bytes"),
+            of_device=Sum("rows", filter=of_device, default=0),
+            of_ports=Sum("rows", filter=~of_device, default=0),
+            bytes=Sum("bytes", default=0),
             first=Min("first_ms"),
         )
         firsts = [moment for moment in (since_ms, files["first"]) if moment is not None]
@@ -100,8 +102,9 @@ def disk_use(device: Device) -> list[Stored]:
                 rows=rows,
                 row_bytes=round(rows * row_bytes(level)),
                 files=files["count"],
-                file_rows=files["rows"] or 0,
-                file_bytes=files["bytes"] or 0,
+                # The ports go into files first, which takes hours where there is much.
+                file_rows=max(files["of_device"], files["of_ports"] // max(1, ports)),
+                file_bytes=files["bytes"],
             )
         )
     return found

@@ -42,7 +42,8 @@ LOOK_EVERY_S: Final = 2.0
 ROLL_CALL_EVERY_S: Final = 4.0
 ROLLUPS_EVERY_S: Final = 10.0
 ARCHIVE_EVERY_S: Final = 30.0
-ARCHIVE_TURN_S: Final = 5.0
+ARCHIVE_TURN_S: Final = 15.0
+"""As long as a turn leaves something for the next one."""
 WATCH_EVERY_S: Final = 2.0
 HOT_HOURS: Final = 6
 MINUTE_DAYS: Final = 92
@@ -187,7 +188,8 @@ def _database_disk(costs: Costs, units: int, way: Way) -> Load:
 
 
 def _rollups(costs: Costs, units: int, way: Way) -> Load:
-    used = units * costs.rollup_s / 60
+    """The same worker archives."""
+    used = units * costs.rollup_s / 60 + _archiving(costs, units)
     return Load(used, math.inf if used >= 1 else ROLLUPS_EVERY_S + 60 * used)
 
 
@@ -196,9 +198,13 @@ def _archive(costs: Costs, units: int, way: Way) -> Load:
     left_s = ARCHIVE_TURN_S - units * costs.archive_look_s
     if left_s <= 0:
         return Load(math.inf, math.inf)
-    a_second = units * (costs.archive_s / 3600 + costs.compact_s / 86_400)
-    used = a_second * ARCHIVE_EVERY_S / left_s
+    used = _archiving(costs, units) * ARCHIVE_EVERY_S / left_s
     return Load(used, math.inf if used >= 1 else 3600 * used)
+
+
+def _archiving(costs: Costs, units: int) -> float:
+    """Seconds a second."""
+    return units * (costs.archive_s / 3600 + costs.compact_s / 86_400)
 
 
 def _jobs(costs: Costs, units: int, way: Way) -> Load:
@@ -254,7 +260,7 @@ PARTS: Final = (
     Part(
         "rollups worker", _rollups, 60.0, "a second installation: two workers take the same minutes one after the other"
     ),
-    Part("archive's turns", _archive, 3600.0, "longer turns, in a worker of their own"),
+    Part("archive's turns", _archive, 3600.0, "a second installation"),
     Part("jobs worker", _jobs, 29.0, "more processes: -c 16, or more workers", (Way.ASKED,)),
     Part("web server", _web, 1.0, "more processes, on more machines; grants, so that nobody's page has all units"),
     Part("Redis", _redis, 0.0, "nothing: it never comes first"),

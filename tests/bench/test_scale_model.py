@@ -119,19 +119,25 @@ def test_the_spool_holds_half_the_outage_for_twice_the_units() -> None:
 
 
 def test_rollups_that_take_nearly_a_minute_are_too_late_for_the_next() -> None:
-    most = most_units(part("rollups worker"), COSTS, Way.ASKED)
+    alone = replace(COSTS, archive_s=0.0, compact_s=0.0)
+    most = most_units(part("rollups worker"), alone, Way.ASKED)
     assert most == 50_000  # ten seconds until somebody looks, and fifty of work
-    assert used("rollups worker", most) == pytest.approx(5 / 6)
+    assert used("rollups worker", most, costs=alone) == pytest.approx(5 / 6)
 
 
-def test_the_archive_has_a_sixth_of_its_worker() -> None:
+def test_the_archive_takes_its_time_from_the_rollups() -> None:
+    light = replace(COSTS, compact_s=0.0)
+    assert used("rollups worker", 6_000, costs=light) == pytest.approx(0.1 + 0.25)
+
+
+def test_the_archive_has_half_of_its_worker() -> None:
     light = replace(COSTS, archive_look_s=0.0, compact_s=0.0)
-    assert used("archive's turns", 4_000, costs=light) == pytest.approx(1.0)
+    assert used("archive's turns", 12_000, costs=light) == pytest.approx(1.0)
 
 
 def test_looking_what_is_due_leaves_the_archive_no_time() -> None:
-    assert used("archive's turns", 49_999) > 1
-    assert used("archive's turns", 50_000) == math.inf
+    assert used("archive's turns", 149_999) > 1
+    assert used("archive's turns", 150_000) == math.inf
 
 
 def test_who_publishes_is_not_asked_how_it_does() -> None:
@@ -195,7 +201,7 @@ def test_what_is_said_of_the_product_is_so() -> None:
     schedule = settings.CELERY_BEAT_SCHEDULE
     assert schedule["roll up closed minutes"]["schedule"] == scale_model.ROLLUPS_EVERY_S
     assert schedule["put readings into files"]["schedule"] == scale_model.ARCHIVE_EVERY_S
-    assert tasks._ARCHIVE_S == scale_model.ARCHIVE_TURN_S
+    assert tasks._ARCHIVE_WHILE_MORE_S == scale_model.ARCHIVE_TURN_S
     assert timedelta(seconds=scale_model.STATUS_EVERY_S) == status.READ_EVERY
     assert pace.LOOK_EVERY_MS == 1_000 * scale_model.LOOK_EVERY_S
     assert live.ROLL_CALL_EVERY_MS == 1_000 * scale_model.ROLL_CALL_EVERY_S

@@ -15,6 +15,7 @@ from readings.models import DeviceReading, DirtyBucket, Heartbeat, PortDay, Port
 from readings.periods import HOUR_MS, floor_minute, format_time
 from readings.retention_models import Retention
 from readings.store import rollups
+from readings.store.archive import archiving
 from readings.store.rollups import RolledUp
 from tests.factories import make_device, store_reading
 
@@ -109,6 +110,22 @@ def test_and_is_logged_again_after_an_hour() -> None:
         False,
         True,
     ]
+
+
+def test_the_archive_goes_on_for_longer_while_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    more = iter([True, True, False, False])
+    limits: list[float | None] = []
+
+    def archive_due(_now_ms: int, *, turn: archiving.Turn) -> archiving.Archived:
+        limits.append(turn.limit_s)
+        return archiving.Archived(more=next(more))
+
+    monkeypatch.setattr(archiving, "archive_due", archive_due)
+    monkeypatch.setattr(archiving, "compact_due", lambda *_, **__: archiving.Archived())
+    monkeypatch.setattr(archiving, "archive_minutes_due", lambda *_, **__: archiving.Archived())
+    for _turn in range(4):
+        tasks.archive()
+    assert limits == [5.0, 15.0, 15.0, 5.0]
 
 
 def test_let_go_deletes_what_is_older_than_a_rule_says() -> None:

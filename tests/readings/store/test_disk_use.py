@@ -77,6 +77,12 @@ def test_what_is_in_files_is_not_counted_as_rows(device: Device) -> None:
     assert (readings.files, readings.file_bytes) == (files.count(), sum(file.bytes for file in files))
 
 
+def test_while_only_the_ports_are_in_files_so_far_their_rows_are_told(device: Device) -> None:
+    archiving.archive_due(NOW, turn=TURN)
+    ArchiveFile.objects.filter(kind="device_readings").delete()
+    assert used(device)["readings"].file_rows == 239
+
+
 def test_rows_in_their_millions_are_not_counted_one_by_one(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their hours tell how many they are."""
     archiving.archive_due(T0 + 5 * DAY_MS, turn=TURN)
