@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, connection, models, transaction
+from django.db import IntegrityError, models, transaction
 
 from devices import audit
 from devices.ct6.protocol import DEFAULT_ASSY, Answer, PortValues, past_answer
@@ -85,15 +85,6 @@ class Sighting:
         if told_at is None or self.received is None:
             return False
         return self.received <= told_at <= datetime.now(UTC) + _CLOCKS_DIFFER
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """That a unit was heard; `last_answer` is JSON, None to leave the former one."""
-
-    device_id: int
-    at: datetime
-    last_answer: str | None
 
 
 def known_units(assys: Collection[str] | None = None) -> dict[str, KnownUnit]:
@@ -218,17 +209,6 @@ def note_told(device: Device, *, firmware_version: str, name: str | None) -> Non
         setattr(device, key, value)
     for one in news:
         log.info(one.sentence, **one.details)
-
-
-def note_seen(seen: Sequence[Seen]) -> None:
-    """Write when units were last heard and what they said; in the caller's transaction."""
-    heard = [(_moment(one.at), one.device_id) for one in seen if one.last_answer is None]
-    answered = [(_moment(one.at), one.last_answer, one.device_id) for one in seen if one.last_answer is not None]
-    with connection.cursor() as cursor:
-        if heard:
-            cursor.executemany(_update_statement("last_seen"), heard)
-        if answered:
-            cursor.executemany(_update_statement("last_seen", "last_answer"), answered)
 
 
 def note_claim(device_id: int, claimed_from: str | None) -> None:
@@ -378,17 +358,3 @@ def _update_port(device: Device, port: Port, name: str, sensor_type: str) -> lis
         return []
     details = {"unit": device.assy, "port": port.number, "before": before, "now": name}
     return [_News("A port was renamed", details)]
-
-
-def _moment(at: datetime) -> str:
-    return str(connection.ops.adapt_datetimefield_value(at))
-
-
-def _update_statement(*names: str) -> str:
-    table = connection.ops.quote_name(Device._meta.db_table)
-    assignments = ", ".join(f"{_column(name)} = %s" for name in names)
-    return f"UPDATE {table} SET {assignments} WHERE {_column('id')} = %s"  # noqa: S608 - names from the model
-
-
-def _column(name: str) -> str:
-    return connection.ops.quote_name(str(getattr(Device._meta.get_field(name), "column")))  # noqa: B009

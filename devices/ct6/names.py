@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from devices.ct6.errors import NameTooLong
@@ -48,5 +49,14 @@ def encode_name(text: str) -> str:
 def decode_name(value: str | float) -> str:
     """The name a person gave, from what the unit stored: percent-codes undone, a number as it was typed."""
     if isinstance(value, str):
-        return clean_text(unquote(value, errors="replace") if "%" in value else value)
+        # What is longer was not set by us, and would fill the memory.
+        return _known_name(value) if len(value) <= MAX_NAME_BYTES else _decoded(value)
     return clean_text(str(value).removesuffix(".0"))
+
+
+def _decoded(text: str) -> str:
+    return clean_text(unquote(text, errors="replace") if "%" in text else text)
+
+
+# Each answer repeats all names of its unit.
+_known_name = lru_cache(maxsize=16_384)(_decoded)

@@ -14,8 +14,10 @@ import structlog
 from django.db import DataError, IntegrityError, connection, models, transaction
 
 from devices.ct6.protocol import Answer
-from devices.registration import KnownUnit, Seen, note_seen
+from devices.registration import KnownUnit
+from devices.seen import Seen, note_seen
 from readings.archive_models import ArchiveFile
+from readings.collect.ahead import Ahead
 from readings.collect.inbox import Arrival
 from readings.collect.windows import HORIZON_MS, Span, Timeline
 from readings.inserting import Integers, insert, leaving
@@ -145,19 +147,28 @@ class Ingest:
     """Readings that are not in the database yet, oldest first, and when units were last heard.
 
     What is added stays until `write` has committed it, `drop_older_than` gives it up, or the database refuses it.
+    With ``ahead`` full batches are stored as they are added, by a thread of its own; what comes of them `write` tells.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ahead: bool = False) -> None:
         self.stored = 0
         self.refused = 0
-        self._readings: deque[NewReading] = deque()
+        self._readings: deque[NewReading] = deque()  # those begun first
         self._seen: dict[int, Seen] = {}
+        self._ahead: Ahead[NewReading] | None = Ahead(_store_readings) if ahead else None
 
     def __len__(self) -> int:
         return len(self._readings)
 
     def add(self, reading: NewReading) -> None:
         self._readings.append(reading)
+        if self._ahead is not None and len(self._readings) - self._ahead.begun >= _READINGS_A_TRANSACTION:
+            self._ahead.begin(list(islice(self._readings, self._ahead.begun, None)))
+
+    def close(self) -> None:
+        """End what stores ahead; it waits for nothing."""
+        if self._ahead is not None:
+            self._ahead.close()
 
     def note_seen(self, seen: Seen) -> None:
         """That a unit was heard; the newest of each is written, and the newest answer of each."""
@@ -168,6 +179,7 @@ class Ingest:
 
     def drop_older_than(self, steady_ms: int) -> int:
         """Give up readings that came before this moment; returns how many."""
+        self._finish_begun()
         dropped = 0
         while self._readings and self._readings[0].kept_since_ms < steady_ms:
             self._readings.popleft()
@@ -176,6 +188,7 @@ class Ingest:
 
     def drop_all(self) -> int:
         """Give everything up; returns how many readings that were."""
+        self._finish_begun()
         dropped = len(self._readings)
         self._readings.clear()
         self._seen.clear()
@@ -184,6 +197,7 @@ class Ingest:
     def write(self) -> None:
         """Store everything. Raises DatabaseError and keeps what is not stored, unless the database refuses the
         values themselves: then it goes on without that reading, saying so."""
+        self._finish_begun()
         while self._readings or self._seen:
             batch = list(islice(self._readings, _READINGS_A_TRANSACTION))
             seen = list(self._seen.values())
@@ -192,10 +206,17 @@ class Ingest:
             except (DataError, IntegrityError):
                 self._store_one_by_one(len(batch), seen)
             else:
-                self.stored += len(batch)
-                for _reading in batch:
-                    self._readings.popleft()
+                self._count_stored(len(batch))
             self._seen.clear()
+
+    def _finish_begun(self) -> None:
+        if self._ahead is not None:
+            self._count_stored(self._ahead.finish())
+
+    def _count_stored(self, count: int) -> None:
+        self.stored += count
+        for _ in range(count):
+            self._readings.popleft()
 
     def _store_one_by_one(self, count: int, seen: Sequence[Seen]) -> None:
         for _ in range(count):
@@ -236,6 +257,10 @@ def store(readings: Sequence[NewReading], seen: Sequence[Seen]) -> None:
             # In the order of the key, so that two writers cannot wait for each other.
             _insert_new(DirtyBucket, _DIRTY_COLUMNS, sorted(dirty))
         note_seen(seen)
+
+
+def _store_readings(readings: Sequence[NewReading]) -> None:
+    store(readings, [])
 
 
 def _minutes_touched(reading: NewReading) -> list[tuple[int, int]]:

@@ -12,7 +12,8 @@ from django.db import DataError, IntegrityError
 
 from devices.ct6.errors import NotAnAnswer, OtherProduct
 from devices.ct6.protocol import AYT_QUESTION, Answer, decode_answer
-from devices.registration import KnownUnit, Seen, Sighting, known_units, note_claim, register
+from devices.registration import KnownUnit, Sighting, known_units, note_claim, register
+from devices.seen import Seen
 from readings.collect.claims import Claim, Verdict
 from readings.collect.copies import Copies
 from readings.collect.going_on import go_on

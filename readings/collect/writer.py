@@ -74,7 +74,8 @@ class Writer(threading.Thread):
         self._backlog = backlog
         backlog.stand_by()  # until the database tells who has the lease
         self._keeper = Keeper(backlog, flush_s)
-        self._ingest = Ingest()
+        # SQLite works in this process, and takes one writer at a time.
+        self._ingest = Ingest(ahead=connection.vendor == "mysql")
         self._oddities = Oddities()
         self._intake = Intake(self._ingest, self._oddities, period_s=period_s, preferred=preferred)
         self._lease = Lease()
@@ -140,6 +141,7 @@ class Writer(threading.Thread):
             self.failure = error
             self._failed()
         finally:
+            self._ingest.close()
             connection.close()
 
     def _turn(self) -> None:

@@ -26,7 +26,7 @@ from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.udp import prepared_answers
 from devices.ct6.udp import AnswerSocket
 from devices.models import Device
-from devices.registration import Seen
+from devices.seen import Seen
 from readings.archive_models import ArchiveFile
 from readings.collect import ingest as storing
 from readings.collect.inbox import Arrival

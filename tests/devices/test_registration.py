@@ -1,7 +1,6 @@
 """Devices and ports come from what units say; written when it changes, and only what changes."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from devices.ct6.protocol import DEFAULT_ASSY, Answer, decode_answer
 from devices.models import Device, Port
-from devices.registration import KnownUnit, Seen, Sighting, known_units, note_claim, note_seen, register
+from devices.registration import KnownUnit, Sighting, known_units, note_claim, register
 from tests.factories import make_device
 from tests.readings.collect.arrivals import ASSY, HERE, OTHER_ASSY, THERE, answer_of, captured
 
@@ -183,16 +182,6 @@ def test_every_captured_answer_registers() -> None:
         answer = replace(decode_answer(captured(f"{name}.json")), assy=ASSY)
         known = heard(answer)[ASSY]
         assert known.is_described_by(answer, HERE)
-
-
-def test_when_a_unit_was_heard_is_kept_to_the_millisecond() -> None:
-    device, other = make_device(ASSY), make_device(OTHER_ASSY)
-    at = datetime(2026, 3, 29, 1, 30, 0, 123000, tzinfo=UTC)
-    note_seen([Seen(device.pk, at, '{"time": 5}'), Seen(other.pk, at, None)])
-    device.refresh_from_db()
-    other.refresh_from_db()
-    assert (device.last_seen, device.last_answer) == (at, {"time": 5})
-    assert (other.last_seen, other.last_answer) == (at, None)
 
 
 def test_a_claim_is_noted_and_settled() -> None:

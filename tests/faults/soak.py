@@ -2,8 +2,9 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
+
+from tests import waiting
 
 SOAKING = bool(os.environ.get("CT6_SOAK"))
 LIMIT_S = 300.0 if SOAKING else 60.0
@@ -19,11 +20,7 @@ def times(count: int, *, soak: int) -> int:
 
 def until(happened: Callable[[], object], limit_s: float = LIMIT_S) -> float:
     """How many seconds it took."""
-    started_s = time.monotonic()
-    while not happened():
-        assert time.monotonic() - started_s < limit_s, "it did not happen in time"
-        let_pass(0.05)
-    return time.monotonic() - started_s
+    return waiting.until(happened, limit_s)
 
 
 def let_pass(seconds: float) -> None:

@@ -5,9 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from devices.ct6.udp import AnswerSocket
 from readings.collect.questions import NOBODY
 from readings.collect.ways import Way
 from readings.management.commands.collect_ct6 import plan_from
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,13 +72,6 @@ def rows(folder: Path, statement: str) -> list[Sequence[int]]:
 def stored(folder: Path) -> int:
     (count,) = rows(folder, "SELECT COUNT(*) FROM readings_devicereading")[0]
     return count
-
-
-def until(happened: Callable[[], object], timeout_s: float = 60.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        threading.Event().wait(0.05)
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[float, str]:

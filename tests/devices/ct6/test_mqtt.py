@@ -3,7 +3,7 @@
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tests.devices.mqtt_listener import mqtt_listener
 from tests.devices.units import closed_port
 from tests.publishing import Publishing, publishing
 from tests.servers import Mosquitto
+from tests.waiting import until
 
 NO_NAME = Broker("no..name", 1883, ("ct6",))
 # It closes no socket whose TLS handshake failed; the garbage collection does.
@@ -55,13 +56,6 @@ def listening(where: str | Broker) -> Iterator[Heard]:
         yield heard
     finally:
         heard.subscriber.stop()
-
-
-def until(happened: Callable[[], object], timeout_s: float = 20.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        threading.Event().wait(0.02)
 
 
 def until_there_is_trouble(heard: Heard) -> None:

@@ -16,7 +16,8 @@ from devices.ct6.simulator.unit import SimulatedUnit, UnitState
 from devices.firmware import starting
 from devices.firmware.rollouts import ask_upgrade
 from devices.models import AuditEntry, Device, FirmwareRelease, Job
-from devices.registration import Seen, known_units, note_seen
+from devices.registration import known_units
+from devices.seen import Seen, note_seen
 from readings.collect.inbox import Arrival
 from readings.collect.ingest import last_answer, new_reading
 from tests.devices.firmware.applications import release_of

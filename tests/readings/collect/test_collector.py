@@ -27,6 +27,7 @@ from readings.models import DeviceReading, DirtyBucket, Heartbeat, PortReading
 from readings.periods import MINUTE_MS
 from tests.factories import fixed_power
 from tests.readings.collect.arrivals import captured
+from tests.waiting import until
 
 # The writer is a thread with a connection of its own.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engines]
@@ -60,13 +61,6 @@ def run(collector: Collector) -> None:
     """In a thread of its own: in this one the browser of another test may have an event loop running."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(collector.run).result(60)
-
-
-def until(happened: Callable[[], object], timeout_s: float = 20.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        threading.Event().wait(0.02)
 
 
 def answered(fleet: Fleet, count: int) -> Callable[[], bool]:

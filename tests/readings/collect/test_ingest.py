@@ -1,7 +1,9 @@
 """Answers become rows: rounded once, stored once, all or nothing."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from operator import itemgetter
 
 import pytest
@@ -9,7 +11,8 @@ from django.db import OperationalError
 
 from devices.ct6.protocol import decode_answer
 from devices.models import Device, Port
-from devices.registration import Seen, known_units
+from devices.registration import known_units
+from devices.seen import Seen, note_seen
 from readings.collect import ingest as ingest_module
 from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, store, stored_timeline
 from readings.models import DeviceReading, DirtyBucket, PortReading
@@ -17,6 +20,7 @@ from readings.periods import MINUTE_MS
 from readings.quantities import PORT_QUANTITIES
 from tests.factories import make_device, store_reading
 from tests.readings.collect.arrivals import ASSY, HERE, NOON_MS, OTHER_ASSY, answer_of, arrival
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines]
 
@@ -209,6 +213,93 @@ def test_a_long_backlog_goes_in_several_transactions(device: Device) -> None:
         ingest.add(NewReading(reading.unit, device.pk, NOON_MS + n, 1, NOON_MS, row, (), ()))
     ingest.write()
     assert DeviceReading.objects.count() == 2500
+
+
+# --- Full batches ahead -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ahead() -> Iterator[Ingest]:
+    ingest = Ingest(ahead=True)
+    yield ingest
+    ingest.close()
+
+
+def add(ingest: Ingest, device: Device, numbers: Iterable[int]) -> None:
+    reading = reading_of(device)
+    for n in numbers:
+        row = (device.pk, NOON_MS + n, *reading.device_row[2:])
+        ingest.add(NewReading(reading.unit, device.pk, NOON_MS + n, 1, NOON_MS + n, row, (), ()))
+
+
+def stored_times() -> list[int]:
+    return [time - NOON_MS for time in DeviceReading.objects.order_by("time").values_list("time", flat=True)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_full_batch_is_stored_while_the_next_one_is_made(device: Device, ahead: Ingest) -> None:
+    add(ahead, device, range(1_500))
+    until(lambda: DeviceReading.objects.count() == 1_000)
+    assert (len(ahead), ahead.stored) == (1_500, 0)  # as long as nobody has asked what came of it
+    ahead.write()
+    assert (len(ahead), ahead.stored) == (0, 1_500)
+    assert stored_times() == list(range(1_500))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_could_not_be_stored_ahead_is_stored_in_its_turn(
+    device: Device, ahead: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = count()
+
+    def is_away_at_first(seen: Sequence[Seen]) -> None:
+        if next(tries) == 0:
+            raise OperationalError(2002, "Can't connect to local server")
+        note_seen(seen)
+
+    monkeypatch.setattr(ingest_module, "note_seen", is_away_at_first)
+    add(ahead, device, range(2_500))
+    ahead.write()
+    assert (len(ahead), ahead.stored) == (0, 2_500)
+    assert stored_times() == list(range(2_500))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_is_away_all_is_kept(device: Device, ahead: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_away(_seen: object) -> None:
+        raise OperationalError(2002, "Can't connect to local server")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest_module, "note_seen", is_away)
+        add(ahead, device, range(2_500))
+        with pytest.raises(OperationalError):
+            ahead.write()
+        assert (len(ahead), ahead.stored) == (2_500, 0)
+        assert ahead.drop_older_than(NOON_MS + 100) == 100
+    ahead.write()
+    assert stored_times() == list(range(100, 2_500))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reading_that_is_refused_keeps_no_other_of_its_batch_out(
+    device: Device, ahead: Ingest, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(ahead, device, range(600))
+    ahead.add(NewReading(ASSY, device.pk, NOON_MS, 1, 0, (device.pk, NOON_MS + 7000, None, False, *(1,) * 4), (), ()))
+    add(ahead, device, range(600, 1_200))
+    ahead.write()
+    assert (len(ahead), ahead.stored, ahead.refused) == (0, 1_200, 1)
+    assert stored_times() == list(range(1_200))
+    assert ASSY in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_begun_is_not_given_up_half_way(device: Device, ahead: Ingest) -> None:
+    """Another collector goes on: what is on its way is stored, the rest is dropped."""
+    add(ahead, device, range(1_500))
+    assert ahead.drop_all() == 500
+    assert (len(ahead), ahead.stored) == (0, 1_000)
+    assert stored_times() == list(range(1_000))
 
 
 # --- Where a device's readings leave off ------------------------------------------------------------------------

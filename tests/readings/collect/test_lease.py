@@ -21,6 +21,7 @@ from readings.collect.lease import PART, Lease
 from readings.collect.questions import Targets
 from readings.models import DeviceReading, Heartbeat, PortReading
 from tests.processes import ROOT, database_url
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.engines]
 
@@ -149,15 +150,6 @@ def collecting_process(fleet: Fleet) -> Iterator["subprocess.Popen[bytes]"]:
     finally:
         process.kill()
         process.wait()
-
-
-def until(happened: Callable[[], object], timeout_s: float = 30.0) -> float:
-    """How long it took."""
-    started_s = time.monotonic()
-    while not happened():
-        assert time.monotonic() - started_s < timeout_s, "it did not happen in time"
-        threading.Event().wait(0.02)
-    return time.monotonic() - started_s
 
 
 def more_readings(count: int) -> Callable[[], bool]:

@@ -158,4 +158,7 @@ def test_hours_that_are_hot_now_are_in_no_whole_day(device: Device) -> None:
     before = disk_use.growth_of([device], NOW)
     bulk.store(device, bulk.steady(NOW, NOW + 3 * HOUR_MS, 300_000, 500, 20))
     roll_up(NOW + DAY_MS)
-    assert disk_use.growth_of([device], NOW + 3 * HOUR_MS) == before
+    after = disk_use.growth_of([device], NOW + 3 * HOUR_MS)
+    # A server tells anew how large its rows are.
+    assert after.rows == pytest.approx(before.rows, rel=0.05)
+    assert after.files == before.files

@@ -1,9 +1,7 @@
 """Simulated units publish as real ones do: their own means, to the server that their settings name."""
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from devices.ct6.simulator.mqtt import Publisher
 from devices.ct6.simulator.unit import SimulatedUnit
 from tests.devices.ct6.captured import captured_json
 from tests.servers import Mosquitto
+from tests.waiting import until
 
 ASSY = "ASY0398_V003.300_SN00001801"
 SECOND_NS = 1_000_000_000
@@ -25,13 +24,6 @@ START_NS = 1_795_329_363 * SECOND_NS
 @pytest.fixture
 def unit() -> SimulatedUnit:
     return SimulatedUnit(ASSY, clock=lambda: START_NS)
-
-
-def until(happened: Callable[[], object], timeout_s: float = 20.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        threading.Event().wait(0.02)
 
 
 def message_of(unit: SimulatedUnit, after_s: float) -> dict[str, Any]:
