@@ -37,10 +37,10 @@ def belonging_of(database: TheirDatabase, label: str = "") -> Belonging:
         raise NotImported(
             f"{database} does not tell its unit's label: give it with --unit LABEL, and this database alone."
         )
-    if assy == DEFAULT_ASSY and not label:
+    if assy == DEFAULT_ASSY:
         raise NotImported(
             f"{database} is of a unit with the label that every uncalibrated board carries, which identifies nothing: "
-            "say with --unit LABEL which unit it is, and give this database alone."
+            "say with --unit LABEL which unit it is, by a label of its own, and give this database alone."
         )
     remarks = []
     if unit.other_labels and not label:

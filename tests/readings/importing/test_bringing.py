@@ -384,6 +384,8 @@ def test_the_label_of_every_uncalibrated_board_names_no_unit(tmp_path: Path) -> 
     path = write_sqlite(tmp_path / "unit.db", Their(local_seconds(SPRING_DAY, 2), assy="ASY0197_V00.0000_SN00000000"))
     with pytest.raises(NotImported, match="identifies nothing"):
         looked(path)
+    with pytest.raises(NotImported, match="by a label of its own"):
+        looked(path, "ASY0197_V00.0000_SN00000000")
 
 
 def test_an_ignored_unit_is_not_imported(file: Path) -> None:
