@@ -28,6 +28,7 @@ _SAID_AGAIN_S: Final = 30.0
 _TRIED_EVERY_S: Final = 60.0
 _BEGINNING: Final = 0
 _MOVED_AT_ONCE: Final = 2000
+_TAKEN_FROM_DISK: Final = 2000
 # Another collector is replaced within ten seconds of its last sign of life, and stores each second until then.
 _OVERHEARD_MS: Final = 30_000
 _OVERHEARD_BYTES: Final = 64 * 1024 * 1024
@@ -156,10 +157,8 @@ class Backlog:
     def take(self, limit: int) -> list[Arrival]:
         """Those that have waited longest, about so many at most."""
         with self._lock:
-            while (batch := self._next_on_disk()) is not None:
-                self._taken, self.follows_loss = batch.number, batch.follows_loss
-                if batch.arrivals:  # else it was damaged
-                    return self._in_our_time(batch)
+            if from_disk := self._take_from_disk():
+                return from_disk
             lost = self._inbox.dropped
             self.follows_loss, self._told_lost = lost != self._told_lost, lost
             arrivals = self._take_from_memory(limit)
@@ -240,6 +239,16 @@ class Backlog:
             except SpoolUnusable:
                 self._inbox.put_back(arrivals)
                 raise
+
+    def _take_from_disk(self) -> list[Arrival]:
+        """Some batches together, since each take costs the writer a turn; none across a loss."""
+        found: list[Arrival] = []
+        while len(found) < _TAKEN_FROM_DISK and (batch := self._next_on_disk()) is not None:
+            if found and batch.follows_loss:
+                break
+            self._taken, self.follows_loss = batch.number, self.follows_loss if found else batch.follows_loss
+            found += self._in_our_time(batch)  # of a damaged one nothing
+        return found
 
     def _take_from_memory(self, limit: int) -> list[Arrival]:
         with self._changing:

@@ -274,7 +274,7 @@ class Collector:
         log.info("Collecting has ended", answers=counts.answers, stored=counts.stored, dropped=counts.dropped)
         if self.on_disk:
             log.warning("The database did not take the last answers; they wait on disk", count=self.on_disk)
-        elif not stored_all:
+        elif not stored_all and (counts.waiting or not self._backlog.is_kept):  # else it was only slow to end
             log.error("The database did not take the last answers; they are lost", count=counts.waiting)
 
 

@@ -327,7 +327,9 @@ class Intake:
             if unit.silent or unit.heard is None or unit.known is None:
                 continue
             silence_ms = max(self._silence_ms, unit.ways.silent_after_ms)
-            if steady_ms - unit.heard.arrival.steady_ms > silence_ms and not unit.claim.contested:
+            # What waits on disk was heard too.
+            heard_ms = max(unit.heard.arrival.steady_ms, self._shown_ms.get(unit.known.assy, 0))
+            if steady_ms - heard_ms > silence_ms and not unit.claim.contested:
                 unit.silent = True
                 silent.append(unit.known)
         self.units_answering = sum(not unit.silent for unit in self._units.values())

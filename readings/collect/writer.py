@@ -32,6 +32,7 @@ _HEARTBEAT_S: Final = 5.0
 _TROUBLE_SAID_AGAIN_S: Final = 30.0
 _TAKEN_AT_ONCE: Final = 5000
 _LEAST_PAUSE_S: Final = 0.05
+_SHOWN_EVERY_MS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Writer(threading.Thread):
         self._dropped = 0
         self._dropped_as_old = 0
         self._beat_s = 0.0
+        self._shown_ms = 0
         self._trouble_said_s: float | None = None
         self._goes_on_asking = False  # until the database tells who has the lease
         self._noted_asking: bool | None = None
@@ -176,7 +178,15 @@ class Writer(threading.Thread):
             if self._backlog.follows_loss:
                 self._intake.note_loss(arrivals[0].steady_ms)
             self._intake.take(arrivals)
+            self._show_newest(steady_ms)
+
+    def _show_newest(self, steady_ms: int) -> None:
+        """Every other second, since each answer that is shown early is one more to decode."""
+        if not self._backlog.on_disk:
+            self._backlog.newest()  # what comes now is taken as it comes
+        elif steady_ms - self._shown_ms >= _SHOWN_EVERY_MS:
             self._intake.show(self._backlog.newest())
+            self._shown_ms = steady_ms
 
     def _holds_lease(self, steady_s: float) -> bool:
         held = self._lease.hold(datetime.now(UTC), steady_s)

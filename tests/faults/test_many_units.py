@@ -22,4 +22,6 @@ def test_nothing_is_lost_of_units_asked_once_a_second(mariadb: OwnMariaDB, net: 
 
         with collecting(collector):
             until(lambda: sent() >= asked_s * UNITS, asked_s + LIMIT_S)
-        assert count_stored(mariadb) == sent()
+            fleet.stop()
+            until(lambda: count_stored(mariadb) == sent())
+        assert "dropped=0" in collector.said()

@@ -186,6 +186,29 @@ def test_what_comes_after_a_loss_on_disk_is_told_to_the_next_process_too(make: M
     assert not any(losses(backlog))
 
 
+def test_batches_on_disk_are_taken_together(make: Make) -> None:
+    backlog = make()
+    came = []
+    for second in range(5):
+        came += add(backlog, second)
+        backlog.keep(LATE_MS)
+    assert backlog.take(ALL) == came
+    assert backlog.take(ALL) == []
+    backlog.settled()
+    assert backlog.on_disk == 0
+    assert all_of(make()) == []
+
+
+def test_but_not_those_before_a_loss_with_those_behind_it(tmp_path: Path) -> None:
+    backlog = Backlog(Spool(tmp_path, MANY, boot_id()), inbox=Inbox(kept_ms=1000))
+    for seconds in ([0.0], [1.0], [2.0, 4.0], [5.0]):  # of the third only the second is kept
+        add(backlog, *seconds)
+        backlog.keep(LATE_MS)
+    taken = [([one.time_ms - NOON_MS for one in backlog.take(ALL)], backlog.follows_loss) for _ in range(2)]
+    assert taken == [([0, 1000], False), ([4000, 5000], True)]
+    backlog.close()
+
+
 def test_what_comes_after_a_loss_in_memory_is_told_too(tmp_path: Path) -> None:
     backlog = Backlog(inbox=Inbox(kept_ms=1000))
     add(backlog, 0)

@@ -143,6 +143,16 @@ def test_the_newest_answer_is_told_while_older_ones_are_stored(collecting: Colle
     assert windows()[:3] == [(0, 0), (1000, 1000), (2000, 1000)]
 
 
+def test_a_unit_whose_answers_wait_is_not_silent(collecting: Collecting, caplog: pytest.LogCaptureFixture) -> None:
+    collecting.take(arrival(0))
+    collecting.intake.show([arrival(60_000)])
+    collecting.take(arrival(1000), at_ms=61_000)
+    assert collecting.intake.units_answering == 1
+    assert "does not answer any more" not in caplog.text
+    collecting.take(at_ms=71_000)
+    assert collecting.intake.units_answering == 0
+
+
 def test_of_a_unit_that_is_not_known_or_contested_nothing_is_told(collecting: Collecting) -> None:
     collecting.intake.show([arrival(0)])
     collecting.take(arrival(1000, answer_of(OTHER_ASSY)))
