@@ -12,7 +12,7 @@ from django.db import connection
 
 from devices.models import Device
 
-_UNITS_A_STATEMENT: Final = 1_000
+_UNITS_A_STATEMENT: Final = 250  # half a megabyte
 
 
 @dataclass(frozen=True, slots=True)

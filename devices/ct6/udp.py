@@ -20,6 +20,7 @@ from devices.ct6.protocol import AYT_PORT, AYT_QUESTION
 
 log = structlog.get_logger(__name__)
 
+TAKEN_AT_ONCE = 512
 WANTED_BUFFER_BYTES = 8 * 1024 * 1024  # some two thousand answers with the kernel's overhead
 
 # Linux's numbers for what the socket module does not name.
@@ -116,7 +117,7 @@ class AnswerSocket:
             log.info("Questions get out again", address=address, port=port)
         return True
 
-    def receive(self, limit: int = 512) -> list[Datagram]:
+    def receive(self, limit: int = TAKEN_AT_ONCE) -> list[Datagram]:
         """What has arrived and was not taken yet, oldest first; at most `limit` datagrams."""
         taken: list[Datagram] = []
         while len(taken) < limit:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
@@ -23,6 +24,9 @@ class Ahead(Generic[T]):
         self._store = store
         self._batches: SimpleQueue[tuple[Sequence[T], Future[None]] | None] = SimpleQueue()
         self._begun: list[tuple[int, Future[None]]] = []
+        # What is behind a batch that failed must not be stored before it: after a kill the next process goes on from
+        # the newest that it finds.
+        self._refused: BaseException | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -31,7 +35,7 @@ class Ahead(Generic[T]):
         return sum(count for count, _stored in self._begun)
 
     def begin(self, batch: Sequence[T]) -> None:
-        """Store these as soon as those before them are."""
+        """Store these as soon as those before them are, unless one of those fails."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="store of full batches", daemon=True)
             self._thread.start()
@@ -40,14 +44,15 @@ class Ahead(Generic[T]):
         self._batches.put((batch, stored))
 
     def finish(self) -> int:
-        """Wait for all of them; returns how many are stored up to the first batch that failed.
-
-        Of those after it some may be stored too: storing them once more changes nothing.
-        """
+        """Wait for all of them; returns how many are stored, those before the first batch that failed."""
         begun, self._begun = self._begun, []
-        failed = [stored.exception() is not None for _count, stored in begun]
-        good = failed.index(True) if any(failed) else len(begun)
-        return sum(count for count, _stored in begun[:good])
+        stored = sum(count for count, stored in begun if stored.exception() is None)
+        self._refused = None
+        return stored
+
+    def give_up(self) -> None:
+        """Store none of those any more that are not on their way yet; `finish` tells how many are stored."""
+        self._refused = CancelledError()
 
     def close(self) -> None:
         if self._thread is not None:
@@ -58,10 +63,17 @@ class Ahead(Generic[T]):
         while (task := self._batches.get()) is not None:
             batch, stored = task
             try:
-                self._store(batch)
-            except Exception as error:  # noqa: BLE001 - whoever waits for the batch stores it again, and meets it
-                connection.close()  # the next one opens another
-                stored.set_exception(error)
-            else:
-                stored.set_result(None)
+                if self._refused is None:
+                    self._store(batch)
+                    stored.set_result(None)
+                    continue
+            except BaseException as error:  # noqa: BLE001 - whoever waits for the batch stores it again, and meets it
+                self._refused = error
+            stored.set_exception(self._refused)
+            _close_connection()  # the next one opens another
+        _close_connection()
+
+
+def _close_connection() -> None:
+    with suppress(Exception):
         connection.close()

@@ -16,7 +16,7 @@ import structlog
 
 from devices.ct6.broker import Broker
 from devices.ct6.mqtt import Message, Subscriber
-from devices.ct6.udp import AnswerSocket, Datagram
+from devices.ct6.udp import TAKEN_AT_ONCE, AnswerSocket, Datagram
 from readings.collect.backlog import Backlog, boot_id
 from readings.collect.inbox import Arrival
 from readings.collect.questions import NOBODY, Questions, Targets
@@ -150,15 +150,26 @@ class Collector:
             task.result()
 
     def _gather(self, loop: asyncio.AbstractEventLoop, answers: AnswerSocket) -> None:
+        if answers.receive_buffer_bytes < answers.wanted_buffer_bytes:  # it may be full before
+            self._drain(answers)
+            return
         loop.remove_reader(answers)
         loop.call_later(_GATHER_S, self._take_gathered, loop, answers)
 
     def _take_gathered(self, loop: asyncio.AbstractEventLoop, answers: AnswerSocket) -> None:
-        if self._loop is not None:  # else it has been taken, and the socket is closed
-            self._drain(answers)
-            loop.add_reader(answers, self._gather, loop, answers)
+        if self._loop is None:  # it has been taken, and the socket is closed
+            return
+        taken = 0
+        try:
+            taken = self._drain(answers)
+        finally:
+            if taken < TAKEN_AT_ONCE:
+                loop.add_reader(answers, self._gather, loop, answers)
+            else:  # a flood
+                loop.call_soon(self._take_gathered, loop, answers)
 
-    def _drain(self, answers: AnswerSocket) -> None:
+    def _drain(self, answers: AnswerSocket) -> int:
+        """How many datagrams there were."""
         datagrams = answers.receive()
         wall_ns, now_ns = _clocks_ns()
         arrivals = [_arrival(datagram, wall_ns, now_ns) for datagram in datagrams]
@@ -166,6 +177,7 @@ class Collector:
             published = map(_publication, self._subscriber.receive())
             arrivals = sorted([*arrivals, *published], key=attrgetter("steady_ms"))
         self._backlog.add(arrivals, now_ns // 1_000_000)
+        return len(datagrams)
 
     def _listen(self) -> None:
         """A collector that stands by listens too, so that nothing is missing when it takes over. But of a topic that is

@@ -187,7 +187,9 @@ class Ingest:
         return dropped
 
     def drop_all(self) -> int:
-        """Give everything up; returns how many readings that were."""
+        """Give everything up but what is on its way to the database; returns how many readings that were."""
+        if self._ahead is not None:
+            self._ahead.give_up()
         self._finish_begun()
         dropped = len(self._readings)
         self._readings.clear()

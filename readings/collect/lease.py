@@ -13,6 +13,7 @@ import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import psutil
@@ -27,6 +28,7 @@ PART: Final = "collector-lease"
 _RENEWED_AFTER_S: Final = 2.0
 # With a look a second, and a renewal seen a second late, it is taken within ten seconds of the last renewal.
 _SILENT_S: Final = 7.0
+_LONG_LOOK_S: Final = 2.0
 _STEP: Final = timedelta(microseconds=1)
 
 
@@ -81,11 +83,15 @@ class Lease:
     def _take(self, now: datetime, steady_s: float) -> bool:
         # A look that fails tells nothing, so the time that the database was away counts for nobody's silence.
         watched, self._watched = self._watched, None
+        asked_s = monotonic()
         row = Heartbeat.objects.filter(part=self._part).values_list("at", "detail").first()
         if row is None:
             return self._create(now, steady_s)
         moment, holder = row
-        self._watched = watched if watched is not None and watched[0] == moment else (moment, steady_s)
+        # Nor does one that took long: the holder had to wait as well.
+        took_s = monotonic() - asked_s
+        goes_on = watched is not None and watched[0] == moment and took_s < _LONG_LOOK_S
+        self._watched = watched if watched is not None and goes_on else (moment, steady_s + took_s)
         is_silent = steady_s - self._watched[1] >= _SILENT_S
         if holder.get("instance") and not is_silent and not _has_died(holder):
             self._say_standing_by(holder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -47,12 +47,20 @@ class Archived:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How long to go on, and what to do between two pieces."""
+    """How long to go on, from now on, and what to do between two pieces."""
 
     limit_s: float | None = None
     pause: Pause = time.sleep
     clock: Callable[[], float] = time.monotonic
     step: Step = no_step
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "started", self.clock())
+
+    @property
+    def is_over(self) -> bool:
+        return self.limit_s is not None and self.clock() - self.started > self.limit_s
 
 
 def archive_due(
@@ -89,9 +97,9 @@ def compact_due(now_ms: int, *, device_ids: Devices = None, turn: Turn | None = 
 
 def _move_all(pieces: Iterator[Piece], turn: Turn | None) -> Archived:
     turn = turn or Turn()
-    started, done = turn.clock(), Archived()
+    done = Archived()
     for piece in pieces:
-        if turn.limit_s is not None and turn.clock() - started > turn.limit_s:
+        if turn.is_over:
             done.more = True
             return done
         try:

@@ -1,5 +1,6 @@
 """Simulated units, real UDP on loopback, and the rows that come out at the other end."""
 
+import errno
 import itertools
 import socket
 import threading
@@ -16,7 +17,7 @@ from django.db import OperationalError
 
 from devices.ct6.simulator.fleet import Fleet
 from devices.ct6.simulator.unit import SimulatedUnit
-from devices.ct6.udp import AnswerSocket
+from devices.ct6.udp import AnswerSocket, Datagram
 from devices.models import Device, Port
 from readings.collect import collector as collector_module
 from readings.collect import ingest as ingest_module
@@ -298,6 +299,38 @@ def test_a_database_that_is_away_for_a_while_loses_nothing(
     assert collector.counts().dropped == 0
     assert caplog.text.count("The database takes no readings") == 1
     assert caplog.text.count("The database takes readings again") == 1
+
+
+def test_an_error_at_the_socket_is_not_the_end_of_listening(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    receive, failed = AnswerSocket.receive, threading.Event()
+
+    def fails_once(answers: AnswerSocket) -> list[Datagram]:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return receive(answers)
+
+    with collecting(fleet):
+        until(answered(fleet, 2))
+        monkeypatch.setattr(AnswerSocket, "receive", fails_once)
+        until(failed.is_set)
+        stored = DeviceReading.objects.count()
+        until(lambda: DeviceReading.objects.count() > stored + 2)
+    for unit in fleet.units:
+        assert_stored_exactly(unit)
+
+
+@pytest.mark.parametrize("buffer_bytes", [64 * 1024, 8 * 1024 * 1024])
+def test_more_than_one_take_at_once_is_taken_whole(buffer_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes faster than the pause between two looks ends must not fill the buffer; a small one is not let wait."""
+    monkeypatch.setattr("readings.collect.collector.TAKEN_AT_ONCE", 2)
+    receive = AnswerSocket.receive
+    monkeypatch.setattr(AnswerSocket, "receive", lambda answers: receive(answers, 2))
+    monkeypatch.setattr(AnswerSocket, "_enlarge_buffer", lambda _answers: buffer_bytes)
+    with Fleet(40, "127.20.4.1", http_port=0, ayt_port=0) as fleet, collecting(fleet):
+        until(answered(fleet, 4))
+    for unit in fleet.units:
+        assert_stored_exactly(unit)
 
 
 @contextmanager

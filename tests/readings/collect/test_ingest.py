@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from operator import itemgetter
+from threading import Event
 
 import pytest
 from django.db import OperationalError
@@ -14,6 +15,7 @@ from devices.models import Device, Port
 from devices.registration import known_units
 from devices.seen import Seen, note_seen
 from readings.collect import ingest as ingest_module
+from readings.collect.ahead import Ahead
 from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, store, stored_timeline
 from readings.models import DeviceReading, DirtyBucket, PortReading
 from readings.periods import MINUTE_MS
@@ -294,10 +296,28 @@ def test_a_reading_that_is_refused_keeps_no_other_of_its_batch_out(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_begun_is_not_given_up_half_way(device: Device, ahead: Ingest) -> None:
-    """Another collector goes on: what is on its way is stored, the rest is dropped."""
-    add(ahead, device, range(1_500))
-    assert ahead.drop_all() == 500
+def test_another_collector_goes_on_without_what_was_begun(
+    device: Device, ahead: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for one batch that is on its way already."""
+    on_its_way, goes_on = Event(), Event()
+
+    def waits(seen: Sequence[Seen]) -> None:
+        on_its_way.set()
+        assert goes_on.wait(20)
+        note_seen(seen)
+
+    monkeypatch.setattr(ingest_module, "note_seen", waits)
+    add(ahead, device, range(3_500))
+    assert on_its_way.wait(20)
+    give_up = Ahead.give_up
+
+    def given_up(one: Ahead[NewReading]) -> None:
+        give_up(one)
+        goes_on.set()
+
+    monkeypatch.setattr(Ahead, "give_up", given_up)
+    assert ahead.drop_all() == 2_500
     assert (len(ahead), ahead.stored) == (0, 1_000)
     assert stored_times() == list(range(1_000))
 

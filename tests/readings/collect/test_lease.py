@@ -84,6 +84,19 @@ def test_time_without_a_database_is_nobodys_silence(monkeypatch: pytest.MonkeyPa
     assert first.hold(NOON, 32)
 
 
+def test_a_look_that_takes_long_is_nobodys_silence_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The holder has to wait for the database as well."""
+    first, second = Lease(), Lease()
+    assert first.hold(NOON, 0)
+    assert not second.hold(NOON, 0)
+    with monkeypatch.context() as slow:
+        slow.setattr("readings.collect.lease.monotonic", iter([0.0, 9.0]).__next__)
+        assert not second.hold(NOON, 1)
+    assert not second.hold(NOON, 10.1)
+    assert not second.hold(NOON, 16)
+    assert second.hold(NOON, 17)
+
+
 def test_a_deleted_lease_is_not_held_twice() -> None:
     first, second = Lease(), Lease()
     first.hold(NOON, 0)

@@ -227,6 +227,15 @@ def test_a_turn_ends_when_its_time_is_over_and_says_that_there_is_more(device: D
     assert (done.pieces, done.more) == (2, True)
 
 
+def test_what_follows_in_a_turn_has_what_is_left_of_its_time(device: Device) -> None:
+    measure(device)
+    clock = count()
+    turn = archiving.Turn(limit_s=2.5, pause=TURN.pause, clock=lambda: float(next(clock)))
+    archiving.archive_due(NOW, turn=turn)
+    done = archiving.archive_due(NOW, turn=turn)
+    assert (done.pieces, done.more) == (0, True)
+
+
 def test_a_chosen_device_only(device: Device) -> None:
     other = make_device("ASY0398_V003.300_SN00001802", ports=["Grid", "Solar"])
     measure(device)
