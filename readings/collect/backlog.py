@@ -28,7 +28,7 @@ _SAID_AGAIN_S: Final = 30.0
 _TRIED_EVERY_S: Final = 60.0
 _BEGINNING: Final = 0
 _MOVED_AT_ONCE: Final = 2000
-_TAKEN_FROM_DISK: Final = 2000
+_TAKEN_FROM_DISK: Final = 1000  # a few megabytes once they are readings
 # Another collector is replaced within ten seconds of its last sign of life, and stores each second until then.
 _OVERHEARD_MS: Final = 30_000
 _OVERHEARD_BYTES: Final = 64 * 1024 * 1024

@@ -35,6 +35,7 @@ _PATIENCE_S: Final = 10.0
 _GATHER_S: Final = 0.01
 # Leaving takes two seconds at most, a slow machine's end of the process included.
 _LAST_ANSWERS_S: Final = 0.2
+_LAST_TAKES: Final = 16
 _LAST_FLUSH_S: Final = 1.1
 _CLOCK_WAS_SET_NS: Final = 50_000_000
 _CLOCK_GRAIN_NS: Final = 2_000_000
@@ -122,7 +123,7 @@ class Collector:
             try:
                 await self._until_stopped(self._questions)
                 await asyncio.sleep(_LAST_ANSWERS_S)
-                self._drain(answers)
+                self._drain_all(answers)
             finally:
                 self._loop.remove_reader(answers)
                 self._loop = None
@@ -178,6 +179,12 @@ class Collector:
             arrivals = sorted([*arrivals, *published], key=attrgetter("steady_ms"))
         self._backlog.add(arrivals, now_ns // 1_000_000)
         return len(datagrams)
+
+    def _drain_all(self, answers: AnswerSocket) -> None:
+        """What has come so far; in a flood there is always more."""
+        for _ in range(_LAST_TAKES):
+            if self._drain(answers) < TAKEN_AT_ONCE:
+                return
 
     def _listen(self) -> None:
         """A collector that stands by listens too, so that nothing is missing when it takes over. But of a topic that is

@@ -18,7 +18,7 @@ MOST_MB = 60.0
 
 
 def test_it_does_not_grow_with_what_waits(mariadb: OwnMariaDB, net: str, tmp_path: Path) -> None:
-    away_s = short(20, soak=600)
+    away_s = short(30, soak=600)
     away_answers = away_s / PERIOD_S * UNITS
     collector_mb: list[float] = []
     with Fleet(UNITS, f"{net}.20.1", http_port=0, ayt_port=0, uptime_s=60.0) as fleet:

@@ -323,9 +323,9 @@ def test_an_error_at_the_socket_is_not_the_end_of_listening(fleet: Fleet, monkey
 @pytest.mark.parametrize("buffer_bytes", [64 * 1024, 8 * 1024 * 1024])
 def test_more_than_one_take_at_once_is_taken_whole(buffer_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes faster than the pause between two looks ends must not fill the buffer; a small one is not let wait."""
-    monkeypatch.setattr("readings.collect.collector.TAKEN_AT_ONCE", 2)
+    monkeypatch.setattr("readings.collect.collector.TAKEN_AT_ONCE", 4)
     receive = AnswerSocket.receive
-    monkeypatch.setattr(AnswerSocket, "receive", lambda answers: receive(answers, 2))
+    monkeypatch.setattr(AnswerSocket, "receive", lambda answers: receive(answers, 4))
     monkeypatch.setattr(AnswerSocket, "_enlarge_buffer", lambda _answers: buffer_bytes)
     with Fleet(40, "127.20.4.1", http_port=0, ayt_port=0) as fleet, collecting(fleet):
         until(answered(fleet, 4))
