@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
@@ -143,19 +143,28 @@ def stored_timeline(device_id: int, now_ms: int, period_ms: int) -> Timeline:
     return Timeline(period_ms, newest_ms, sorted(measured))
 
 
+class Overtaken(Exception):
+    """Another collector goes on from what was stored when it took over: nothing more may be stored here.
+
+    Trying again does not help; what waits is to be given up.
+    """
+
+
 class Ingest:
     """Readings that are not in the database yet, oldest first, and when units were last heard.
 
     What is added stays until `write` has committed it, `drop_older_than` gives it up, or the database refuses it.
     With ``ahead`` full batches are stored as they are added, by a thread of its own; what comes of them `write` tells.
+    ``is_ours`` is asked at the end of each transaction: see `store`.
     """
 
-    def __init__(self, *, ahead: bool = False) -> None:
+    def __init__(self, *, ahead: bool = False, is_ours: Callable[[], bool] = lambda: True) -> None:
         self.stored = 0
         self.refused = 0
         self._readings: deque[NewReading] = deque()  # those begun first
         self._seen: dict[int, Seen] = {}
-        self._ahead: Ahead[NewReading] | None = Ahead(_store_readings) if ahead else None
+        self._is_ours = is_ours
+        self._ahead: Ahead[NewReading] | None = Ahead(self._store) if ahead else None
 
     def __len__(self) -> int:
         return len(self._readings)
@@ -197,19 +206,22 @@ class Ingest:
         return dropped
 
     def write(self) -> None:
-        """Store everything. Raises DatabaseError and keeps what is not stored, unless the database refuses the
-        values themselves: then it goes on without that reading, saying so."""
+        """Store everything. Raises DatabaseError, or Overtaken, and keeps what is not stored, unless the database
+        refuses the values themselves: then it goes on without that reading, saying so."""
         self._finish_begun()
         while self._readings or self._seen:
             batch = list(islice(self._readings, _READINGS_A_TRANSACTION))
             seen = list(self._seen.values())
             try:
-                store(batch, seen)
+                self._store(batch, seen)
             except (DataError, IntegrityError):
                 self._store_one_by_one(len(batch), seen)
             else:
                 self._count_stored(len(batch))
             self._seen.clear()
+
+    def _store(self, batch: Sequence[NewReading], seen: Sequence[Seen] = ()) -> None:
+        store(batch, seen, self._is_ours)
 
     def _finish_begun(self) -> None:
         if self._ahead is not None:
@@ -224,7 +236,7 @@ class Ingest:
         for _ in range(count):
             reading = self._readings[0]
             try:
-                store([reading], [])
+                self._store([reading])
             except (DataError, IntegrityError) as error:
                 self.refused += 1
                 log.error(  # noqa: TRY400 - the sentence says all
@@ -238,17 +250,19 @@ class Ingest:
             self._readings.popleft()
         for one in seen:
             try:
-                store([], [one])
+                self._store([], [one])
             except (DataError, IntegrityError) as error:
                 log.error(  # noqa: TRY400 - the sentence says all
                     "The database refuses a unit's last answer", device=one.device_id, reason=str(error)
                 )
 
 
-def store(readings: Sequence[NewReading], seen: Sequence[Seen]) -> None:
+def store(readings: Sequence[NewReading], seen: Sequence[Seen], is_ours: Callable[[], bool] = lambda: True) -> None:
     """Write readings, the minutes they touch, and what units last said, in one transaction.
 
-    A reading that is stored already (same device, same time) is left as it is. Raises DatabaseError.
+    A reading that is stored already (same device, same time) is left as it is. Raises DatabaseError; and Overtaken
+    where ``is_ours`` says right before the commit that another collector goes on: until then a process may have slept,
+    or waited for the database, for as long as that takes.
     """
     dirty = {minute for reading in readings for minute in _minutes_touched(reading)}
     with transaction.atomic():
@@ -259,10 +273,8 @@ def store(readings: Sequence[NewReading], seen: Sequence[Seen]) -> None:
             # In the order of the key, so that two writers cannot wait for each other.
             _insert_new(DirtyBucket, _DIRTY_COLUMNS, sorted(dirty))
         note_seen(seen)
-
-
-def _store_readings(readings: Sequence[NewReading]) -> None:
-    store(readings, [])
+        if not is_ours():
+            raise Overtaken
 
 
 def _minutes_touched(reading: NewReading) -> list[tuple[int, int]]:

@@ -74,6 +74,11 @@ class Lease:
             log.warning(self._words.overtaken)
         return self.held
 
+    def is_still_ours(self) -> bool:
+        """Whether the database says so at this moment. Raises DatabaseError."""
+        holder = Heartbeat.objects.filter(part=self._part).values_list("detail", flat=True).first()
+        return holder is not None and holder.get("instance") == self._holder["instance"]
+
     def release(self, now: datetime) -> None:
         """Let another process take over at once. Raises DatabaseError."""
         if self.held:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -14,7 +15,7 @@ from django.db import Error, ProgrammingError, connection
 
 from readings.collect.backlog import Backlog, Keeper
 from readings.collect.inbox import KEPT_MS
-from readings.collect.ingest import Ingest
+from readings.collect.ingest import Ingest, Overtaken
 from readings.collect.intake import Intake
 from readings.collect.lease import Lease, release_quietly
 from readings.collect.losses import Cause, Losses
@@ -75,11 +76,11 @@ class Writer(threading.Thread):
         self._backlog = backlog
         backlog.stand_by()  # until the database tells who has the lease
         self._keeper = Keeper(backlog, flush_s)
+        self._lease = Lease()
         # SQLite works in this process, and takes one writer at a time.
-        self._ingest = Ingest(ahead=connection.vendor == "mysql")
+        self._ingest = Ingest(ahead=connection.vendor == "mysql", is_ours=self._lease.is_still_ours)
         self._oddities = Oddities()
         self._intake = Intake(self._ingest, self._oddities, period_s=period_s, preferred=preferred)
-        self._lease = Lease()
         self._flush_s = flush_s
         self._heartbeat = heartbeat
         self._failed = failed
@@ -148,7 +149,8 @@ class Writer(threading.Thread):
 
     def _turn(self) -> None:
         try:
-            self._store_all()
+            with suppress(Overtaken):  # the next look at the lease tells it
+                self._store_all()
         except Error as error:
             connection.close()  # the next turn opens another one
             self._drop_old()

@@ -16,8 +16,10 @@ from devices.registration import known_units
 from devices.seen import Seen, note_seen
 from readings.collect import ingest as ingest_module
 from readings.collect.ahead import Ahead
-from readings.collect.ingest import Ingest, NewReading, last_answer, new_reading, store, stored_timeline
-from readings.models import DeviceReading, DirtyBucket, PortReading
+from readings.collect.ingest import Ingest, NewReading, Overtaken, last_answer, new_reading, store, stored_timeline
+from readings.collect.lease import PART as LEASE
+from readings.collect.lease import Lease
+from readings.models import DeviceReading, DirtyBucket, Heartbeat, PortReading
 from readings.periods import MINUTE_MS
 from readings.quantities import PORT_QUANTITIES
 from tests.factories import make_device, store_reading
@@ -320,6 +322,41 @@ def test_another_collector_goes_on_without_what_was_begun(
     assert ahead.drop_all() == 2_500
     assert (len(ahead), ahead.stored) == (0, 1_000)
     assert stored_times() == list(range(1_000))
+
+
+# --- Another collector goes on ----------------------------------------------------------------------------------
+
+
+def test_what_was_on_its_way_when_another_collector_took_over_is_not_stored(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that slept between its statements and their commit; the other one has measured that time since."""
+    lease = Lease()
+    assert lease.hold(datetime.now(UTC), 0)
+    ingest = Ingest(is_ours=lease.is_still_ours)
+    ingest.add(reading_of(device))
+    ingest.write()
+
+    def sleeps(_seen: object) -> None:
+        Heartbeat.objects.filter(part=LEASE).update(detail={"instance": "another"})
+
+    monkeypatch.setattr(ingest_module, "note_seen", sleeps)
+    ingest.add(reading_of(device, NOON_MS + 1000))
+    with pytest.raises(Overtaken):
+        ingest.write()
+    assert (ingest.stored, len(ingest)) == (1, 1)
+    assert counts() == (6, 1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nor_is_a_full_batch(device: Device) -> None:
+    ingest = Ingest(ahead=True, is_ours=lambda: False)
+    add(ingest, device, range(1_200))
+    with pytest.raises(Overtaken):
+        ingest.write()
+    assert ingest.drop_all() == 1_200
+    assert stored_times() == []
+    ingest.close()
 
 
 # --- Where a device's readings leave off ------------------------------------------------------------------------
