@@ -45,8 +45,9 @@ class TestsOwn:
 class OwnMariaDB:
     """A private server with empty tables. The product's user has no rights beyond its database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, buffer_pool: str) -> None:
         self._server = MariaDB(folder)
+        self._buffer_pool = buffer_pool
         self._running = contextlib.ExitStack()
         shutil.copytree(_migrated() / "data", folder / "data")
 
@@ -55,7 +56,7 @@ class OwnMariaDB:
         return self._server.url().replace("ct6:ct6@", "meter:meter@")
 
     def start(self) -> None:
-        self._process = self._running.enter_context(self._server.run(buffer_pool="32M"))
+        self._process = self._running.enter_context(self._server.run(buffer_pool=self._buffer_pool))
 
     def stop(self) -> None:
         """End it as the system would (SIGTERM)."""
@@ -79,8 +80,8 @@ class OwnMariaDB:
 
 
 @contextlib.contextmanager
-def own_mariadb(folder: Path) -> Iterator[OwnMariaDB]:
-    server = OwnMariaDB(folder)
+def own_mariadb(folder: Path, *, buffer_pool: str = "32M") -> Iterator[OwnMariaDB]:
+    server = OwnMariaDB(folder, buffer_pool)
     server.start()
     try:
         yield server
