@@ -95,9 +95,10 @@ class Lease:
         moment, holder = row
         # Nor does one that took long: the holder had to wait as well.
         took_s = monotonic() - asked_s
-        goes_on = watched is not None and watched[0] == moment and took_s < _LONG_LOOK_S
-        self._watched = watched if watched is not None and goes_on else (moment, steady_s + took_s)
-        is_silent = steady_s - self._watched[1] >= _SILENT_S
+        if watched is None or watched[0] != moment or took_s >= _LONG_LOOK_S:
+            watched = moment, steady_s + took_s
+        self._watched = watched
+        is_silent = steady_s - watched[1] >= _SILENT_S
         if holder.get("instance") and not is_silent and not _has_died(holder):
             self._say_standing_by(holder)
             return False
