@@ -1,6 +1,7 @@
 """Rows as plain integers, many at once, by few statements."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -36,4 +37,8 @@ def fetch(parts: Iterable[Rows]) -> list[Row]:
 
 def numbers(rows: Sequence[Row], columns: int) -> NDArray[np.float64]:
     """A table of numbers, NaN where a value is NULL. Sums of power times ms stay exact up to 2**53."""
-    return np.array(rows, dtype=np.float64).reshape(-1, columns)
+    try:  # a third quicker than an array of rows, but not for NULL
+        table = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=len(rows) * columns)
+    except TypeError:
+        table = np.array(rows, dtype=np.float64)
+    return table.reshape(-1, columns)

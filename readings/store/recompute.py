@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -35,6 +35,7 @@ from readings.store.minutes import minute_rows
 from readings.store.old_minutes import made_of_minutes, require_rows, restoring_minutes
 
 LINES_PER_STATEMENT = 200
+SOON_MS = 2_500  # within which the next reading nearly always comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int, 
     """
     if kept is not None and end_ms - start_ms > MINUTE_MS:
         for kind in READINGS:
-            read_ahead(kind, _spans(devices, start_ms, end_ms, late_ms), kind.lines.reading_columns[2:], kept)
+            spans = [DeviceSpan(device, start_ms + 1, end_ms + late_ms + 1) for device in devices]
+            read_ahead(kind, spans, kind.lines.reading_columns[2:], kept)
     return restoring_minutes(lambda: _recompute(devices, start_ms, end_ms, late_ms, kept))
 
 
@@ -207,25 +209,36 @@ def readings_touching(some: SomeLines, start_ms: int, end_ms: int, late_ms: int)
 
 def _readings_near(some: SomeLines, start_ms: int, end_ms: int, late_ms: int, kept: Kept | None) -> FloatArray:
     """With some more that come after the span."""
-    lines, ids = some.lines, some.ids
-    spans = _spans(some.devices, start_ms, end_ms, late_ms)
-    near = lines.readings._default_manager.filter(
-        **{f"{lines.key}__in": ids}, time__gt=start_ms, time__lte=end_ms + late_ms
-    )
-    kind, columns = kind_of(lines), lines.reading_columns[2:]
-    rows, in_files = with_files(kind, spans, columns, ids, lambda more: _rows(lines, [near], more), kept=kept)
-    found = merged(in_files, rows)
-    silent = sorted(set(ids).difference(found[found[:, 1] > end_ms, 0].astype(np.int64).tolist()))
+    soon_ms, late_end_ms = end_ms + min(SOON_MS, late_ms), end_ms + late_ms
+    found = _readings_in(some, start_ms, soon_ms, kept)
+    if not (silent := _silent_after(end_ms, some.ids, found)):
+        return found
+    if soon_ms < late_end_ms:
+        soon = _readings_in(replace(some, ids=silent), soon_ms, late_end_ms, kept)
+        found, silent = joined([found, soon]), _silent_after(end_ms, silent, soon)
     if not silent:
         return found
-    in_rows = _later(lines, silent, end_ms + late_ms)
-    for in_files in _later_in_files(lines, silent, some.devices, end_ms + late_ms):
+    in_rows = _later(some.lines, silent, late_end_ms)
+    for in_files in _later_in_files(some.lines, silent, some.devices, late_end_ms):
         in_rows = merged(in_files, in_rows)
     return joined([found, in_rows])
 
 
-def _spans(devices: Iterable[int], start_ms: int, end_ms: int, late_ms: int) -> list[DeviceSpan]:
-    return [DeviceSpan(device, start_ms + 1, end_ms + late_ms + 1) for device in devices]
+def _readings_in(some: SomeLines, after_ms: int, until_ms: int, kept: Kept | None) -> FloatArray:
+    """The readings of (after_ms, until_ms]."""
+    lines, kind = some.lines, kind_of(some.lines)
+    spans = [DeviceSpan(device, after_ms + 1, until_ms + 1) for device in some.devices]
+    inside = lines.readings._default_manager.filter(
+        **{f"{lines.key}__in": some.ids}, time__gt=after_ms, time__lte=until_ms
+    )
+    columns = lines.reading_columns[2:]
+    rows, in_files = with_files(kind, spans, columns, some.ids, lambda more: _rows(lines, [inside], more), kept=kept)
+    return merged(in_files, rows)
+
+
+def _silent_after(moment_ms: int, ids: Sequence[int], found: FloatArray) -> list[int]:
+    """The lines of which nothing was found that came later."""
+    return sorted(set(ids).difference(found[found[:, 1] > moment_ms, 0].astype(np.int64).tolist()))
 
 
 def _later(lines: Lines, ids: Iterable[int], after_ms: int) -> FloatArray:

@@ -80,15 +80,24 @@ class TestShares:
         assert (minute.samples, minute.covered_ms, minute.active_power_max) == (1, 0, None)
         assert DeviceMinute.objects.get().covered_ms == 1_000
 
-    def test_the_next_reading_is_found_however_late_it_came(self, device: Device, port: Port) -> None:
+    @pytest.mark.parametrize("after_ms", [1, 2_500, 2_501, 10_000, 10_001, 5 * HOUR_MS - MINUTE_MS])
+    def test_the_next_reading_is_found_however_late_it_came(self, device: Device, port: Port, after_ms: int) -> None:
         store_reading(device, T0 + 30_000, 1_000, [1.0])
         roll_up()
-        store_reading(device, T0 + 5 * HOUR_MS, 5 * HOUR_MS - 30_000, [2.0], recovered=True)
+        store_reading(device, T0 + MINUTE_MS + after_ms, 30_000 + after_ms, [2.0], recovered=True)
         DirtyBucket.objects.exclude(minute=T0).delete()
         roll_up()
         minute = PortMinute.objects.get(start=T0)
         assert (minute.samples, minute.covered_ms, minute.recovered_ms) == (1, 1_000, 30_000)
         assert minute.positive_energy == 10 * 1_000 + 20 * 30_000
+
+    def test_so_are_those_of_units_that_came_late_by_unlike_times(self, device: Device) -> None:
+        devices = [device, *(make_device(f"{number}", ports=[""]) for number in (1, 2))]
+        for unit, after_ms in zip(devices, (500, 5_000, HOUR_MS), strict=True):
+            store_reading(unit, T0 + MINUTE_MS + after_ms, MINUTE_MS + after_ms, [2.0], recovered=True)
+        DirtyBucket.objects.exclude(minute=T0).delete()
+        roll_up()
+        assert [row.positive_energy for row in PortMinute.objects.filter(start=T0)] == 3 * [20 * MINUTE_MS]
 
 
 class TestMissingValues:
