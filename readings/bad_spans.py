@@ -8,12 +8,11 @@ wherever they were stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext_noop
 
@@ -29,13 +28,13 @@ from readings.store.archive.layout import minutes_of
 from readings.store.gone import readings_gone
 from readings.store.lines import PORT_LINES
 from readings.store.recompute import computable_since
+from readings.turn import Pause, let_others_write
 
 log = structlog.get_logger(__name__)
 
 # Some tenths of a second of SQLite's one write lock at most.
 MINUTES_PER_STEP: Final = 5_000
 STEPS_AT_ONCE: Final = 20
-_PAUSE_S: Final = 0.05
 _MOST_CHARACTERS: Final = 200
 _FIRST_MS: Final = parse_time("1971-01-01T00:00:00Z")
 _LAST_MS: Final = parse_time("2198-12-31T00:00:00Z")
@@ -65,7 +64,7 @@ def mark(  # noqa: PLR0913 - of what, from when to when, why, and who says so
     reason: str,
     who: Any,
     now: datetime | None = None,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Pause = time.sleep,
 ) -> BadSpan:
     """Let what the port measured in these minutes, wholly or partly touched, count nowhere until that is lifted.
 
@@ -90,9 +89,7 @@ def mark(  # noqa: PLR0913 - of what, from when to when, why, and who says so
     return span
 
 
-def lift(
-    span: BadSpan, *, who: Any, now: datetime | None = None, pause: Callable[[float], None] = time.sleep
-) -> BadSpan:
+def lift(span: BadSpan, *, who: Any, now: datetime | None = None, pause: Pause = time.sleep) -> BadSpan:
     """Let what was measured in a bad span count again; the span is kept as history.
 
     Raises NotMarked, with nothing changed, if that was done already.
@@ -115,7 +112,7 @@ def go_on(
     *,
     limit_steps: int = STEPS_AT_ONCE,
     now: datetime | None = None,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Pause = time.sleep,
 ) -> None:
     """Go on with a span that is not yet, or still, in effect where it should not be. May be stopped anywhere."""
     now = now or datetime.now(UTC)
@@ -126,8 +123,7 @@ def go_on(
             if held is None:
                 break
             _step(held, now)
-        if connection.vendor == "sqlite":
-            pause(_PAUSE_S)
+        let_others_write(pause)
     span.refresh_from_db(fields=["until_ms"])
 
 

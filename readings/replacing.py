@@ -9,7 +9,7 @@ stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -30,6 +30,7 @@ from readings.store import retention
 from readings.store.archive.together import measured_span
 from readings.store.gone import readings_gone
 from readings.store.moving import Move, move_some
+from readings.turn import Pause, let_others_write
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,6 @@ _OF_THE_UNIT: Final = (
 )
 # By then every collector has seen the new label, and has written what it still had for the emptied device.
 _STRAGGLERS: Final = timedelta(minutes=2)
-_PAUSE_S: Final = 0.05
 _STEPS_PER_TURN: Final = 50
 
 
@@ -101,7 +101,7 @@ def move_on(
     *,
     limit_steps: int | None = None,
     now: datetime | None = None,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Pause = time.sleep,
 ) -> int:
     """Move what the new unit has measured under its own device; returns how many rows of readings that were.
 
@@ -116,7 +116,7 @@ def move_on(
         moved, steps = moved + step, steps + 1
         if steps == limit_steps:
             return moved
-        pause(_PAUSE_S)
+        let_others_write(pause)
     if (now or datetime.now(UTC)) - replacement.made >= _STRAGGLERS or not _may_be_written(source):
         retention.forget(source, pause=pause)
         source.delete()

@@ -17,6 +17,7 @@ from readings.periods import HOUR_MS
 from readings.store import audit_findings, auditing, letting_go, rollups
 from readings.store.archive import together
 from readings.store.archive.errors import ArchiveError
+from readings.turn import Turn
 
 if TYPE_CHECKING:
     from readings.store.archive import archiving
@@ -78,7 +79,7 @@ def archive() -> None:
     if not settings.CT6_ARCHIVE:
         return
     was_more = heartbeats.detail("archive").get("more")
-    turn = archiving.Turn(limit_s=_ARCHIVE_WHILE_MORE_S if was_more else _ARCHIVE_S)
+    turn = Turn(limit_s=_ARCHIVE_WHILE_MORE_S if was_more else _ARCHIVE_S)
     now_ms = time.time_ns() // 1_000_000
     try:
         done = archiving.archive_due(now_ms, turn=turn)
@@ -98,7 +99,7 @@ def archive() -> None:
         log.error("What belongs into a file of the archive stays in the database", reason=unmoved)
 
 
-def _archive_minutes(now_ms: int, turn: archiving.Turn) -> archiving.Archived:
+def _archive_minutes(now_ms: int, turn: Turn) -> archiving.Archived:
     """Once a day, since every unit has to be looked at."""
     from readings.store.archive import archiving  # noqa: PLC0415 - as above
 
@@ -125,7 +126,7 @@ def sweep_archive() -> None:
 @shared_task
 def let_go() -> None:
     """A short turn, as above: what is older than its unit's retention says goes for good."""
-    done = letting_go.let_go_tonight(time.time_ns() // 1_000_000, turn=letting_go.Turn(limit_s=_LET_GO_S))
+    done = letting_go.let_go_tonight(time.time_ns() // 1_000_000, turn=Turn(limit_s=_LET_GO_S))
     problem = done.problems[0] if done.problems else ""
     counted = {"more": done.more, **({"problem": problem} if problem else {})}
     heartbeats.note_trouble("retention", timezone.now(), counted, problem)

@@ -23,8 +23,9 @@ from readings.importing.layout import TheirRow, read_shown
 from readings.importing.mysql_server import MysqlDatabase, Server, mysql_databases
 from readings.importing.placing import Placer, usual_period_ms
 from readings.importing.sqlite_files import SqliteFile, sqlite_files
-from readings.importing.storing import Pause, Storing
+from readings.importing.storing import Storing
 from readings.importing.units import Belonging, belonging_of, device_for, ports_of
+from readings.turn import Pause
 
 log = structlog.get_logger(__name__)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 
 from readings.collect.ingest import NewReading, store
 from readings.import_models import ImportedDay, ImportSource
@@ -20,11 +20,8 @@ from readings.importing.layout import TheirRow, fixed_values
 from readings.importing.measured import Measured, measured_between, only_sums_until
 from readings.importing.placing import Note, Placed, Placer, Why
 from readings.periods import HOUR_MS, local_date
+from readings.turn import PAUSE_S, Pause, let_others_write
 
-Pause = Callable[[float], None]
-
-# SQLite's waiting writers look every few ms whether the lock is free: leave it free for a while.
-PAUSE_S: Final = 0.05
 _ATTEMPTS: Final = 5
 _CLOCKS_DIFFER_MS: Final = 60_000
 _SPAN_AT_MOST_MS: Final = 6 * HOUR_MS
@@ -82,8 +79,7 @@ class Storing:
                     raise
                 self.pause(PAUSE_S)
             else:
-                if connection.vendor == "sqlite":
-                    self.pause(PAUSE_S)
+                let_others_write(self.pause)
                 return stored
         return 0
 

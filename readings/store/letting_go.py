@@ -5,14 +5,13 @@ made of it. Then it goes in short steps. Stopped anywhere and started again, the
 not removed is swept away later.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from devices import audit
 from devices.models import Device
@@ -33,17 +32,13 @@ from readings.store.due_to_go import (
     is_moving,
     lines_of,
 )
+from readings.turn import Turn
 
 log = structlog.get_logger(__name__)
 
-Pause = Callable[[float], None]
-Step = Callable[[str], None]
-"""Called with the name of each step that has been taken; tests end the process there."""
-
-# Some tenths of a second of SQLite's one write lock at most; the pause lets the collector in between.
+# Some tenths of a second of SQLite's one write lock at most.
 _ROWS_PER_STEP: Final = 10_000
 _FILES_PER_STEP: Final = 100
-_PAUSE_S: Final = 0.05
 
 
 class _OutOfTime(Exception):
@@ -65,28 +60,6 @@ class LetGo:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Turn:
-    """How long to go on, and what to do between two steps."""
-
-    limit_s: float | None = None
-    pause: Pause = time.sleep
-    step: Step = lambda _name: None
-    clock: Callable[[], float] = time.monotonic
-    started: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.started = self.clock()
-
-    def took(self, step: str) -> None:
-        """Raises _OutOfTime."""
-        self.step(step)
-        if connection.vendor == "sqlite":  # its waiting writers look every few ms whether the lock is free
-            self.pause(_PAUSE_S)
-        if self.limit_s is not None and self.clock() - self.started > self.limit_s:
-            raise _OutOfTime
-
-
 def foresee_all(now_ms: int, *, device_ids: list[int] | None = None) -> list[Going]:
     """What would go now, by device; those of which nothing would are left out."""
     found = [foresee(rule, now_ms) for rule in _of(Retention.objects.in_force(), device_ids)]
@@ -103,6 +76,14 @@ def let_go_tonight(now_ms: int, *, turn: Turn) -> LetGo:
     return _work_off(Retention.objects.due(to_datetime(now_ms)), now_ms, None, turn)
 
 
+def _took(turn: Turn, step: str) -> None:
+    """Raises _OutOfTime."""
+    turn.step(step)
+    turn.let_others_write()
+    if turn.is_over:
+        raise _OutOfTime
+
+
 def _of(rules: RetentionQuerySet, device_ids: list[int] | None) -> RetentionQuerySet:
     return rules if device_ids is None else rules.filter(device__in=device_ids)
 
@@ -116,7 +97,7 @@ def _work_off(rules: RetentionQuerySet, now_ms: int, who: Any, turn: Turn) -> Le
             if going.parts:
                 _let_go(rule, going, now_ms, who, turn)
             Retention.objects.filter(pk=rule.pk).update(looked_at=to_datetime(now_ms))
-            turn.took("looked")
+            _took(turn, "looked")
         except _OutOfTime:
             done.more = True
             return done
@@ -133,7 +114,7 @@ def _let_go(rule: Retention, going: Going, now_ms: int, who: Any, turn: Turn) ->
     remove = _remover() if settings.CT6_ARCHIVE or any(part.files for part in going.parts) else _nothing_to_remove
     if not _mark(rule, going, now_ms, who):
         raise _Waits
-    turn.took("marked")
+    _took(turn, "marked")
     for part in going.parts:
         for kind in part.sort.kinds:
             _remove_files(rule.device, part, kind, remove, turn)
@@ -192,7 +173,7 @@ def _remove_files(device: Device, part: Part, kind: Kind, remove: Callable[[str]
         turn.step("unnamed")
         for file in some:
             remove(file.path)
-        turn.took("removed")
+        _took(turn, "removed")
 
 
 def _holds_one_of(hours: tuple[int, ...], file: ArchiveFile) -> bool:
@@ -224,7 +205,7 @@ def _delete_rows(device: Device, kind: Kind, span: tuple[int, int, int], turn: T
             if not part.delete()[0]:
                 return
             _refuse_waiting(device, kind, end_ms)
-        turn.took("rows")
+        _took(turn, "rows")
 
 
 def _refuse_waiting(device: Device, kind: Kind, end_ms: int) -> None:

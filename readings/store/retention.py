@@ -1,7 +1,6 @@
 """What is stored goes away only here."""
 
 import time
-from collections.abc import Callable
 from typing import Final
 
 from django.db import models, transaction
@@ -11,13 +10,13 @@ from readings.archive_models import ArchiveFile
 from readings.models import DirtyBucket
 from readings.retention_models import Retention
 from readings.store.lines import DEVICE_LINES, PORT_LINES
+from readings.turn import Pause, let_others_write
 
-# Some tenths of a second of SQLite's one write lock at most; the pause lets the collector in between.
+# Some tenths of a second of SQLite's one write lock at most.
 _ROWS_PER_STEP: Final = 10_000
-_PAUSE_S: Final = 0.05
 
 
-def forget(device: Device, *, pause: Callable[[float], None] = time.sleep) -> int:
+def forget(device: Device, *, pause: Pause = time.sleep) -> int:
     """Delete all readings and rollups of a device, in short transactions; returns how many rows went.
 
     Its files in the archive go as well; raises ArchiveOff and ArchiveUnreachable where it has some.
@@ -37,7 +36,7 @@ def forget(device: Device, *, pause: Callable[[float], None] = time.sleep) -> in
     return deleted
 
 
-def _delete_rows(table: type[models.Model], key: str, value: int, moment: str, pause: Callable[[float], None]) -> int:
+def _delete_rows(table: type[models.Model], key: str, value: int, moment: str, pause: Pause) -> int:
     """Delete by ranges of the primary key, never by a sliced subquery."""
     rows = table._default_manager.filter(**{key: value})
     deleted = 0
@@ -49,4 +48,4 @@ def _delete_rows(table: type[models.Model], key: str, value: int, moment: str, p
             deleted += part.delete()[0]
         if until is None:
             return deleted
-        pause(_PAUSE_S)
+        let_others_write(pause)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
 from devices.models import Device, Port
@@ -25,8 +25,8 @@ from readings.store.archive.layout import KINDS
 from readings.store.archive.together import DeviceSpan, Kept, files_of, measured_span
 from readings.store.gone import readings_gone
 from readings.store.recompute import recompute, recompute_stale_days
+from readings.turn import Pause, let_others_write
 
-Pause = Callable[[float], None]
 Progress = Callable[[int, int], None]
 """Called with how many of how many minutes of devices are done."""
 
@@ -39,7 +39,6 @@ MINUTES_PER_STEP = 720
 DAYS_PER_STEP = 30
 STEPS_PER_TURN = 30
 MARKS_PER_STEP = 5_000
-PAUSE_S = 0.05
 
 MINUTES_PER_LOOK = 20_000
 
@@ -132,7 +131,7 @@ def rebuild_days(device: Device, *, pause: Pause = time.sleep) -> None:
     zone = Device.objects.values_list("timezone", flat=True).get(pk=device.pk)
     day_zones.mark_stale(device.pk, zone)
     while recompute_stale_days(device.pk, DAYS_PER_STEP):
-        _let_others_write(pause)
+        let_others_write(pause)
 
 
 def rebuild_stale_days(*, limit_steps: int = STEPS_PER_TURN, pause: Pause = time.sleep) -> str:
@@ -145,7 +144,7 @@ def rebuild_stale_days(*, limit_steps: int = STEPS_PER_TURN, pause: Pause = time
         try:
             while limit_steps and recompute_stale_days(device, DAYS_PER_STEP):
                 limit_steps -= 1
-                _let_others_write(pause)
+                let_others_write(pause)
         except ArchiveError as error:
             unreadable.append(error)
     return _first(unreadable)
@@ -166,7 +165,7 @@ def _mark(device: Device, start_ms: int, end_ms: int, pause: Pause) -> None:
         marks = [(device.pk, minute) for minute in some]
         with transaction.atomic():
             insert(f"INSERT INTO {DirtyBucket._meta.db_table} (device_id, minute)", marks, leaving("minute"))
-        _let_others_write(pause)
+        let_others_write(pause)
 
 
 def _work_off(dirty: QuerySet[DirtyBucket], pause: Pause, unreadable: list[ArchiveError]) -> Iterator[int]:
@@ -179,7 +178,7 @@ def _work_off(dirty: QuerySet[DirtyBucket], pause: Pause, unreadable: list[Archi
         before = len(unreadable)
         for step in _steps(keys):
             yield _recomputed(step, kept, unreadable)
-            _let_others_write(pause)
+            let_others_write(pause)
         if len(unreadable) > before:
             device, minute = keys[-1]
             ordered = ordered.filter(Q(minute__gt=minute) | Q(minute=minute, device__gt=device))
@@ -196,12 +195,6 @@ def _recomputed(step: _Stretch, kept: Kept, unreadable: list[ArchiveError]) -> i
         unreadable.append(error)
         return 0
     return step.minutes
-
-
-def _let_others_write(pause: Pause) -> None:
-    """SQLite's waiting writers look every few ms whether the lock is free: leave it free for a while."""
-    if connection.vendor == "sqlite":
-        pause(PAUSE_S)
 
 
 def _steps(keys: Sequence[tuple[int, int]]) -> Iterator[_Stretch]:

@@ -21,6 +21,7 @@ from readings.store.archive import archiving, files, together
 from readings.store.archive.layout import DAY_MS, KINDS, READINGS, Kind, floor_day
 from readings.store.archive.reading import read_files
 from readings.store.archive.rows import insert_rows, lines_of
+from readings.turn import Turn
 from tests.bench.figures import Figure, figure, median_s
 
 _NS = 1_000_000
@@ -86,7 +87,7 @@ def archive_hours(device: Device, now_ms: int) -> list[float]:
     seconds = []
     for hour_ms in range(now_ms - HOURS * HOUR_MS, now_ms - HOUR_MS, HOUR_MS):
         started = time.perf_counter()
-        turn = archiving.Turn(pause=lambda _seconds: None)
+        turn = Turn(pause=lambda _seconds: None)
         done = archiving.archive_due(now_ms, device_ids=[device.pk], until_ms=hour_ms + HOUR_MS, turn=turn)
         seconds.append(time.perf_counter() - started)
         if done.pieces != 2:

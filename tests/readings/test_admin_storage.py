@@ -13,6 +13,7 @@ from readings.models import DeviceReading
 from readings.periods import HOUR_MS, parse_time
 from readings.retention_models import Retention
 from readings.store.archive import archiving
+from readings.turn import Turn
 from tests.devices.admin.asking import address, browser_of, granted, said, text_of
 from tests.factories import make_device
 from tests.readings.bulk import steady, store
@@ -59,7 +60,7 @@ def test_it_tells_what_is_stored_level_by_level(staff: Client, device: Device) -
 
 
 def test_and_what_is_in_files(staff: Client, device: Device) -> None:
-    archiving.archive_due(T0 + 9999 * HOUR_MS, turn=archiving.Turn(pause=no_pause))
+    archiving.archive_due(T0 + 9999 * HOUR_MS, turn=Turn(pause=no_pause))
     seconds = staff.get(page_of(device)).context["levels"][0]
     assert seconds["files"].startswith("293 in 100 files, ")
     assert seconds["rows"].startswith("about 1, ")

@@ -18,8 +18,9 @@ from readings.models import DeviceReading, DirtyBucket, PortMinute, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS, SECOND_MS, format_time, parse_time
 from readings.quantities import ACTIVE_POWER, CURRENT_RMS, VOLTAGE, Quantity
 from readings.store import auditing, rollups
-from readings.store.archive.archiving import Turn, archive_due, compact_due
+from readings.store.archive.archiving import archive_due, compact_due
 from readings.store.archive.errors import FileMissing
+from readings.turn import Turn
 from tests.factories import make_device
 from tests.people import logged_in, make_user
 from tests.readings import bulk

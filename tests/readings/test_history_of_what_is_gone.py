@@ -13,6 +13,7 @@ from readings.quantities import ACTIVE_POWER, VOLTAGE
 from readings.retention_models import Retention
 from readings.store import letting_go
 from readings.store.archive.layout import DAY_MS
+from readings.turn import Turn
 from tests.factories import make_device
 from tests.readings import bulk
 from tests.readings.store.stored import no_pause, roll_up
@@ -36,7 +37,7 @@ def device() -> Device:
 
 def let_go(device: Device, days: int, years: int | None = None, now_ms: int = NOW) -> None:
     Retention.objects.create(device=device, seconds_days=days, minutes_years=years, changed_at=timezone.now())
-    letting_go.let_go(now_ms, turn=letting_go.Turn(pause=no_pause))
+    letting_go.let_go(now_ms, turn=Turn(pause=no_pause))
 
 
 def asked(device: Device, start_ms: int, end_ms: int, resolution: Asked, now_ms: int = NOW) -> history.Series:

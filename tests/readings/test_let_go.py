@@ -13,6 +13,7 @@ from readings.models import DeviceReading
 from readings.periods import HOUR_MS, parse_time
 from readings.retention_models import Retention
 from readings.store.archive import archiving
+from readings.turn import Turn
 from tests.factories import make_device
 from tests.readings import bulk
 from tests.readings.store.stored import no_pause, roll_up
@@ -71,7 +72,7 @@ def test_of_chosen_units(devices: list[Device]) -> None:
 
 
 def test_files_and_their_bytes(devices: list[Device]) -> None:
-    archiving.archive_due(T0 + 9999 * HOUR_MS, turn=archiving.Turn(pause=no_pause))
+    archiving.archive_due(T0 + 9999 * HOUR_MS, turn=Turn(pause=no_pause))
     assert "0 in rows of about 0.0 MB, 48 in 96 files of" in run("--dry-run", "--device", ASSY)
 
 
@@ -81,7 +82,7 @@ def test_where_nothing_is_older_it_says_so() -> None:
 
 
 def test_what_has_to_stay_ends_it_with_1(devices: list[Device], settings: Settings) -> None:
-    archiving.archive_due(T0 + 9999 * HOUR_MS, turn=archiving.Turn(pause=no_pause))
+    archiving.archive_due(T0 + 9999 * HOUR_MS, turn=Turn(pause=no_pause))
     settings.CT6_ARCHIVE = ""
     with pytest.raises(CommandError, match="switched off"):
         run()

@@ -17,6 +17,7 @@ from readings.retention_models import Retention
 from readings.store import rollups
 from readings.store.archive import archiving
 from readings.store.rollups import RolledUp
+from readings.turn import Turn
 from tests.factories import make_device, store_reading
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +117,7 @@ def test_the_archive_goes_on_for_longer_while_there_is_more(monkeypatch: pytest.
     more = iter([True, True, False, False])
     limits: list[float | None] = []
 
-    def archive_due(_now_ms: int, *, turn: archiving.Turn) -> archiving.Archived:
+    def archive_due(_now_ms: int, *, turn: Turn) -> archiving.Archived:
         limits.append(turn.limit_s)
         return archiving.Archived(more=next(more))
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import F
 
 from readings.archive_models import ArchiveFile, ArchiveHold
@@ -16,15 +14,13 @@ from readings.periods import HOUR_MS
 from readings.store.archive.errors import FileDamaged, FileMissing
 from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor_day
 from readings.store.archive.moving import move
-from readings.store.archive.place import Step, no_step
 from readings.store.archive.rows import Piece, beginnings, first_moments, newest_moment, next_moment
 from readings.store.archive.together import LEAST_HOT_MS, minutes_before
+from readings.turn import Turn
 
-Pause = Callable[[float], None]
 Devices = list[int] | None
 """Ids; None means all."""
 
-PAUSE_S = 0.05
 FILES_PER_LOOK = 5_000
 
 
@@ -43,24 +39,6 @@ class Archived:
         """Both as one."""
         pieces, rows = self.pieces + later.pieces, self.rows + later.rows
         return Archived(pieces, rows, later.more, self.unmoved or later.unmoved)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """How long to go on, from now on, and what to do between two pieces."""
-
-    limit_s: float | None = None
-    pause: Pause = time.sleep
-    clock: Callable[[], float] = time.monotonic
-    step: Step = no_step
-    started: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "started", self.clock())
-
-    @property
-    def is_over(self) -> bool:
-        return self.limit_s is not None and self.clock() - self.started > self.limit_s
 
 
 def archive_due(
@@ -110,8 +88,7 @@ def _move_all(pieces: Iterator[Piece], turn: Turn | None) -> Archived:
         if moved is not None:
             done.pieces += 1
             done.rows += moved
-        if connection.vendor == "sqlite":  # its waiting writers look every few ms whether the lock is free
-            turn.pause(PAUSE_S)
+        turn.let_others_write()
     return done
 
 

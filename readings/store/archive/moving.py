@@ -17,9 +17,10 @@ from readings.archive_models import ArchiveFile
 from readings.store.archive import files
 from readings.store.archive.errors import FileDamaged, FileMissing
 from readings.store.archive.layout import MINUTES, Kind, path_of
-from readings.store.archive.place import Place, Step, archive, is_as_written, no_step
+from readings.store.archive.place import Place, archive, is_as_written
 from readings.store.archive.rows import Piece, delete_rows, read_rows, waits
 from readings.store.archive.span_rows import lock
+from readings.turn import Step, no_step
 
 log = structlog.get_logger(__name__)
 

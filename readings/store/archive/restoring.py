@@ -1,23 +1,23 @@
 """Files back into rows, e.g. to compute rollups anew from them, or to do without the archive."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import transaction
 
 from readings.archive_models import ArchiveFile, ArchiveHold
 from readings.periods import HOUR_MS
 from readings.store.archive import files
-from readings.store.archive.archiving import PAUSE_S
 from readings.store.archive.layout import KINDS, Kind
 from readings.store.archive.moving import files_touching, read_whole
-from readings.store.archive.place import Step, archive, no_step
+from readings.store.archive.place import archive
 from readings.store.archive.rows import insert_rows
 from readings.store.archive.span_rows import lock
+from readings.turn import Pause, Step, let_others_write, no_step
 
 _STEPS_A_DAY: Final = 4  # of minutes, of which there are fewer
 
@@ -35,7 +35,7 @@ def restore(  # noqa: PLR0913 - options with names
     *,
     kinds: Sequence[Kind] = tuple(KINDS.values()),
     hold_until: datetime | None = None,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Pause = time.sleep,
     step: Step = no_step,
 ) -> Restored:
     """Bring every file that touches [start_ms, end_ms) back into rows, whole, and remove it.
@@ -55,7 +55,7 @@ def restore(  # noqa: PLR0913 - options with names
     return done
 
 
-def _restore_file(kind: Kind, file: ArchiveFile, pause: Callable[[float], None], step: Step) -> int:
+def _restore_file(kind: Kind, file: ArchiveFile, pause: Pause, step: Step) -> int:
     table = read_whole(kind, file)
     of_step = files.integers(table, kind.moment) // max(HOUR_MS, kind.step_ms // _STEPS_A_DAY)
     steps = np.unique(of_step).tolist()
@@ -69,8 +69,7 @@ def _restore_file(kind: Kind, file: ArchiveFile, pause: Callable[[float], None],
             if one == steps[-1]:
                 ArchiveFile.objects.filter(pk=file.pk).delete()
         step("inserted")
-        if connection.vendor == "sqlite":
-            pause(PAUSE_S)
+        let_others_write(pause)
     if not ArchiveFile.objects.filter(path=file.path).exists():
         archive().remove(file.path)
     step("removed")

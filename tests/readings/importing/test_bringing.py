@@ -26,8 +26,9 @@ from readings.importing.placing import Note, Why
 from readings.importing.sqlite_files import SqliteFile
 from readings.models import DeviceHour, DeviceReading, DirtyBucket, PortHour, PortReading
 from readings.periods import HOUR_MS, MINUTE_MS, floor_minute, parse_time
-from readings.store.archive.archiving import Turn, archive_due
+from readings.store.archive.archiving import archive_due
 from readings.store.rollups import roll_up_closed
+from readings.turn import Turn
 from tests.factories import make_device, store_reading
 from tests.processes import ROOT, database_url
 from tests.readings.importing.stored import (

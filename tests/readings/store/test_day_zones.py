@@ -126,7 +126,7 @@ def test_a_rebuild_that_was_interrupted_leaves_them_right_and_is_gone_on_with(
 
 def test_a_worker_that_dies_in_a_rebuild_loses_nothing(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollups, "DAYS_PER_STEP", 2)
-    monkeypatch.setattr(rollups, "_let_others_write", stop)
+    monkeypatch.setattr(rollups, "let_others_write", stop)
     move(device, "Asia/Kathmandu")
     with pytest.raises(Stopped):
         rebuild_days(device)

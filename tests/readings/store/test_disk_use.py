@@ -18,6 +18,7 @@ from readings.store.archive.layout import DAY_MS
 from readings.store.disk_use import Disk, Stored
 from readings.store.lines import DEVICE_LINES, PORT_LINES
 from readings.store.sizes import bytes_per_row
+from readings.turn import Turn
 from tests.factories import make_device
 from tests.readings import bulk
 from tests.readings.store.stored import no_pause, roll_up
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 
 T0 = parse_time("2026-05-01T00:00:00Z")
 NOW = T0 + 10 * DAY_MS
-TURN = archiving.Turn(pause=no_pause)
+TURN = Turn(pause=no_pause)
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +126,7 @@ def test_where_as_much_goes_as_comes_seconds_do_not_grow(device: Device) -> None
     archiving.archive_due(NOW, turn=TURN)
     Retention.objects.create(device=device, seconds_days=3, changed_at=timezone.now())
     assert disk_use.growth_of([device], NOW).files > 0  # nothing has gone yet
-    letting_go.let_go(NOW, turn=letting_go.Turn(pause=no_pause))
+    letting_go.let_go(NOW, turn=Turn(pause=no_pause))
     assert disk_use.growth_of([device], NOW).files == 0
 
 

@@ -24,6 +24,7 @@ from readings.store.archive.together import measured_span
 from readings.store.auditing import audit
 from readings.store.due_to_go import Going
 from readings.store.lines import DEVICE_LINES, PORT_LINES, RollupRow
+from readings.turn import Turn
 from tests.factories import make_device
 from tests.readings import bulk
 from tests.readings.store.archive.stored import on_disk
@@ -69,14 +70,14 @@ def rule(device: Device, days: int | None = 3, years: int | None = None) -> Rete
 
 
 def let_go(now_ms: int = NOW, **options: Any) -> list[Going]:
-    done = letting_go.let_go(now_ms, turn=letting_go.Turn(pause=no_pause), **options)
+    done = letting_go.let_go(now_ms, turn=Turn(pause=no_pause), **options)
     assert not done.more
     assert done.problems == []
     return done.going
 
 
 def put_into_files() -> None:
-    turn = archiving.Turn(pause=no_pause)
+    turn = Turn(pause=no_pause)
     archiving.archive_due(NOW, turn=turn)
     archiving.compact_due(NOW, turn=turn)
 
@@ -253,7 +254,7 @@ class TestWhatStays:
         rule(device)
         rule(other)
         settings.CT6_ARCHIVE = ""
-        done = letting_go.let_go(NOW, turn=letting_go.Turn(pause=no_pause))
+        done = letting_go.let_go(NOW, turn=Turn(pause=no_pause))
         assert len(done.problems) == 1
         assert "switched off" in done.problems[0]
         assert first_reading(device) == FIRST
@@ -278,7 +279,7 @@ class TestWhatStays:
             if step == "marked":
                 bulk.store(device, [bulk.Answer(T0 + 15 * DAY_MS + 30_000, 30_000, (36_000, 36_000))])
 
-        done = letting_go.let_go(T0 + 25 * DAY_MS, turn=letting_go.Turn(pause=no_pause, step=come))
+        done = letting_go.let_go(T0 + 25 * DAY_MS, turn=Turn(pause=no_pause, step=come))
         assert [going.device for going in done.going] == [device]
         assert DeviceReading.objects.filter(time=T0 + 15 * DAY_MS + 30_000).exists()
         roll_up(YEARS_LATER)
@@ -295,7 +296,7 @@ class TestTurns:
         turns, seconds = 0, iter(range(1_000_000))
         more = True
         while more:
-            turn = letting_go.Turn(limit_s=1, pause=no_pause, clock=lambda: float(next(seconds)))
+            turn = Turn(limit_s=1, pause=no_pause, clock=lambda: float(next(seconds)))
             more = letting_go.let_go_tonight(NOW, turn=turn).more
             turns += 1
         assert turns > 2
@@ -305,7 +306,7 @@ class TestTurns:
 
     def test_once_a_night_is_enough(self, device: Device) -> None:
         rule(device)
-        turn = letting_go.Turn(pause=no_pause)
+        turn = Turn(pause=no_pause)
         assert len(letting_go.let_go_tonight(NOW, turn=turn).going) == 1
         with CaptureQueriesContext(connection) as queries:
             assert letting_go.let_go_tonight(NOW + HOUR_MS, turn=turn).going == []
@@ -385,7 +386,7 @@ class TestMinutes:
         """It measures two years later as well."""
         measured(device, YEARS_LATER - 5 * DAY_MS, YEARS_LATER)
         if request.param == "files":
-            archiving.archive_minutes_due(YEARS_LATER, turn=archiving.Turn(pause=no_pause))
+            archiving.archive_minutes_due(YEARS_LATER, turn=Turn(pause=no_pause))
             assert ArchiveFile.objects.filter(kind="port_minutes").exists()
         return device
 
@@ -462,7 +463,7 @@ class TestMinutes:
     ) -> None:
         device = measured(make_device(ports=["Grid"], timezone="Asia/Kathmandu"))
         measured(device, YEARS_LATER - 5 * DAY_MS, YEARS_LATER)
-        turn = archiving.Turn(pause=no_pause)
+        turn = Turn(pause=no_pause)
         if in_files:
             archiving.archive_minutes_due(YEARS_LATER, turn=turn)
         rule(device, 3, 1)

@@ -1,14 +1,10 @@
 """A process is killed at each step of letting go. No kWh changes, and whoever comes next finishes."""
 
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -22,10 +18,11 @@ from readings.store import letting_go, rollups
 from readings.store.archive import archiving, forgetting
 from readings.store.archive.layout import DAY_MS
 from readings.store.lines import DEVICE_LINES, PORT_LINES
+from readings.turn import Turn
 from tests.factories import make_device
-from tests.processes import ROOT, database_url
 from tests.readings import bulk
 from tests.readings.store.archive.stored import named, on_disk
+from tests.readings.store.killed import killed
 from tests.readings.store.stored import no_pause, roll_up, rows
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
@@ -64,24 +61,11 @@ def sums(device: Device) -> list[Any]:
     return [*stored, *(history.energy(ports, *span, bucket, now_ms=NOW) for span in spans for bucket in asked)]
 
 
-def killed(step: str, root: Path) -> None:
-    connection.close()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": database_url(),
-        "CT6_ARCHIVE": str(root),
-        "DJANGO_SETTINGS_MODULE": "ct6site.settings",
-    }
-    command = [sys.executable, "-m", "tests.readings.store.killed_letting_go", step, str(NOW)]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, timeout=120, check=False)
-    assert ended.returncode == -signal.SIGKILL
-
-
 def goes_on(device: Device, before: list[Any]) -> None:
     assert sums(device) == before  # half of it is gone, and nothing is missing in any sum
     rollups.rebuild([device], 0, NOW, pause=no_pause)
     assert sums(device) == before
-    letting_go.let_go(NOW, turn=letting_go.Turn(pause=no_pause))
+    letting_go.let_go(NOW, turn=Turn(pause=no_pause))
     assert sums(device) == before
     assert letting_go.foresee_all(NOW) == []
     assert DeviceReading.objects.filter(time__lt=NEW).count() == 0
@@ -92,19 +76,19 @@ def goes_on(device: Device, before: list[Any]) -> None:
 @pytest.mark.parametrize("step", ["marked", "rows"])
 def test_while_rows_go(device: Device, root: Path, step: str) -> None:
     before = sums(device)
-    killed(step, root)
+    killed("let go", step, NOW)
     goes_on(device, before)
 
 
 @pytest.mark.parametrize("step", ["marked", "unnamed", "removed"])
 def test_while_files_go(device: Device, root: Path, step: str) -> None:
-    turn = archiving.Turn(pause=no_pause)
+    turn = Turn(pause=no_pause)
     archiving.archive_due(NOW, turn=turn)
     archiving.compact_due(NOW, turn=turn)
     archiving.archive_minutes_due(NOW, turn=turn)
     assert ArchiveFile.objects.filter(kind="port_minutes").exists()
     before = sums(device)
-    killed(step, root)
+    killed("let go", step, NOW)
     goes_on(device, before)
     for path in root.rglob("*"):
         os.utime(path, (0, 0))
@@ -115,7 +99,7 @@ def test_while_files_go(device: Device, root: Path, step: str) -> None:
 def test_what_was_marked_is_not_written_again_before_it_is_gone(device: Device, root: Path) -> None:
     """A late reading in between changes no sum."""
     before = sums(device)
-    killed("marked", root)
+    killed("let go", "marked", NOW)
     bulk.store(device, [bulk.Answer(T0 + HOUR_MS + 77, 0, (36_000, 36_000))])
     assert sums(device) == before
     roll_up(NOW + DAY_MS)

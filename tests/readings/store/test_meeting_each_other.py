@@ -15,6 +15,7 @@ from readings.periods import HOUR_MS, day_start, next_day_start
 from readings.store import audit_findings, auditing, day_zones, rollups
 from readings.store.archive import archiving
 from readings.store.lines import PORT_LINES
+from readings.turn import Turn
 from tests.factories import make_device
 from tests.readings import bulk
 from tests.readings.store.stored import no_pause, roll_up, rows
@@ -66,7 +67,7 @@ def test_a_minute_that_is_computed_anew_while_its_file_is_written_is_not_archive
             bulk.store(device, [late.pop() for _ in range(len(late))])
             roll_up(YEARS_LATER)
 
-    archiving.archive_minutes_due(YEARS_LATER, turn=archiving.Turn(pause=no_pause, step=step))
+    archiving.archive_minutes_due(YEARS_LATER, turn=Turn(pause=no_pause, step=step))
     assert ArchiveFile.objects.filter(kind="port_minutes").exists()
     assert not auditing.audit([device], 0, YEARS_LATER, sample=None, chance=random.Random(1)).mismatches
 
@@ -76,7 +77,7 @@ def test_days_that_wait_for_a_file_are_told_and_keep_no_other_device_waiting(roo
         measured(make_device(f"ASY0398_V003.300_SN0000180{n}", ports=["Grid"], timezone="Europe/Berlin"))
         for n in (1, 2)
     )
-    archiving.archive_minutes_due(YEARS_LATER, turn=archiving.Turn(pause=no_pause))
+    archiving.archive_minutes_due(YEARS_LATER, turn=Turn(pause=no_pause))
     for file in ArchiveFile.objects.filter(device=first):
         (root / file.path).unlink()
     Device.objects.update(timezone="Asia/Kathmandu")
@@ -89,7 +90,7 @@ def test_days_that_wait_for_a_file_are_told_and_keep_no_other_device_waiting(roo
 
 def test_days_that_need_minutes_from_an_archive_that_is_off_are_told(settings: Settings) -> None:
     device = measured(make_device(ports=["Grid"], timezone="Europe/Berlin"))
-    archiving.archive_minutes_due(YEARS_LATER, turn=archiving.Turn(pause=no_pause))
+    archiving.archive_minutes_due(YEARS_LATER, turn=Turn(pause=no_pause))
     settings.CT6_ARCHIVE = ""
     Device.objects.filter(pk=device.pk).update(timezone="Asia/Kathmandu")
     tasks.rebuild_days(device.pk)

@@ -14,6 +14,7 @@ from readings.store.archive import archiving, files, together
 from readings.store.archive.layout import KINDS, Kind, KindName
 from readings.store.archive.moving import read_whole
 from readings.store.archive.reading import read_files
+from readings.turn import Turn
 from tests.readings import bulk
 
 T0 = parse_time("2026-05-04T10:00:00Z")
@@ -29,7 +30,7 @@ def no_pause(_seconds: float) -> None:
     pass
 
 
-TURN = archiving.Turn(pause=no_pause)
+TURN = Turn(pause=no_pause)
 
 
 def measure(device: Device, start_ms: int = T0, hours: int = 3, step_s: int = 60, *, rolled_up: bool = True) -> None:
@@ -74,6 +75,10 @@ def in_files(name: KindName) -> list[Row]:
 def everything() -> dict[str, list[Row]]:
     """All that rows and files hold, each twice where it is in both."""
     return {name: sorted(in_rows(name) + in_files(name), key=lambda row: row[:2]) for name in KINDS}
+
+
+def once(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    return {name: sorted(set(rows), key=lambda row: row[:2]) for name, rows in found.items()}
 
 
 def spans(kind: Kind = PORT_READINGS) -> list[tuple[int, int]]:

@@ -15,6 +15,7 @@ from readings.store.archive import archiving, moving
 from readings.store.archive.errors import ArchiveOff
 from readings.store.archive.layout import DAY_MS
 from readings.store.archive.rows import Piece, read_rows
+from readings.turn import Turn
 from tests.factories import make_device
 from tests.readings import bulk
 from tests.readings.store.archive.stored import (
@@ -222,7 +223,7 @@ def test_what_somebody_restored_to_stay_is_left_until_then(device: Device) -> No
 def test_a_turn_ends_when_its_time_is_over_and_says_that_there_is_more(device: Device) -> None:
     measure(device)
     clock = count()
-    turn = archiving.Turn(limit_s=2.5, pause=TURN.pause, clock=lambda: float(next(clock)))
+    turn = Turn(limit_s=2.5, pause=TURN.pause, clock=lambda: float(next(clock)))
     done = archiving.archive_due(NOW, turn=turn)
     assert (done.pieces, done.more) == (2, True)
 
@@ -230,7 +231,7 @@ def test_a_turn_ends_when_its_time_is_over_and_says_that_there_is_more(device: D
 def test_what_follows_in_a_turn_has_what_is_left_of_its_time(device: Device) -> None:
     measure(device)
     clock = count()
-    turn = archiving.Turn(limit_s=2.5, pause=TURN.pause, clock=lambda: float(next(clock)))
+    turn = Turn(limit_s=2.5, pause=TURN.pause, clock=lambda: float(next(clock)))
     archiving.archive_due(NOW, turn=turn)
     done = archiving.archive_due(NOW, turn=turn)
     assert (done.pieces, done.more) == (0, True)

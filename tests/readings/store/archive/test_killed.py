@@ -1,26 +1,20 @@
 """A process is killed at each step of its work. Whoever comes next finds each reading once, and finishes."""
 
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from devices.models import Device
 from readings.models import DirtyBucket
 from readings.store.archive import archiving, forgetting
 from readings.store.archive.layout import DAY_MS
 from readings.store.archive.restoring import restore
-from tests.processes import ROOT, database_url
 from tests.readings import bulk
 from tests.readings.store.archive.stored import (
     NOW,
     T0,
     TURN,
-    Row,
     archive,
     compact,
     everything,
@@ -29,29 +23,14 @@ from tests.readings.store.archive.stored import (
     named,
     no_pause,
     on_disk,
+    once,
     spans,
 )
+from tests.readings.store.killed import killed
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
 STEPS = ["read", "written", "renamed", "compared", "deleted", "committed", "removed"]
-
-
-def killed(verb: str, step: str, root: Path, now_ms: int) -> None:
-    connection.close()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": database_url(),
-        "CT6_ARCHIVE": str(root),
-        "DJANGO_SETTINGS_MODULE": "ct6site.settings",
-    }
-    command = [sys.executable, "-m", "tests.readings.store.archive.killed", verb, step, str(now_ms)]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, timeout=60, check=False)
-    assert ended.returncode == -signal.SIGKILL
-
-
-def once(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    return {name: sorted(set(rows), key=lambda row: row[:2]) for name, rows in found.items()}
 
 
 def swept_later(root: Path) -> None:
@@ -66,7 +45,7 @@ def swept_later(root: Path) -> None:
 def test_while_it_archives(device: Device, root: Path, step: str) -> None:
     measure(device, step_s=600)
     before = everything()
-    killed("archive", step, root, NOW)
+    killed("archive", step, NOW)
     assert everything() == before  # no reading is missing, and none is there twice
     archive()
     assert everything() == before
@@ -82,7 +61,7 @@ def test_while_it_rewrites_the_file_of_a_late_reading(device: Device, root: Path
     bulk.store(device, [bulk.Answer(T0 + 77, 0, (1, 2))])
     DirtyBucket.objects.all().delete()
     before = everything()
-    killed("archive", step, root, NOW)
+    killed("archive", step, NOW)
     assert everything() == before
     archive()
     assert everything() == before
@@ -96,7 +75,7 @@ def test_while_it_compacts(device: Device, root: Path, step: str) -> None:
     measure(device, hours=16, step_s=1200)
     archive(NOW + DAY_MS)
     before = everything()
-    killed("compact", step, root, NOW + DAY_MS)
+    killed("compact", step, NOW + DAY_MS)
     assert everything() == before
     compact(NOW + DAY_MS)
     assert everything() == before
@@ -111,7 +90,7 @@ def test_while_it_archives_minutes(device: Device, root: Path, step: str) -> Non
         measure(device, T0 + day * DAY_MS, hours=1, step_s=600, rolled_up=False)
     bulk.roll_up(NOW + 4 * DAY_MS)
     before, now_ms = everything(), NOW + 200 * DAY_MS
-    killed("archive minutes", step, root, now_ms)
+    killed("archive minutes", step, now_ms)
     assert everything() == before
     archiving.archive_minutes_due(now_ms, turn=TURN)
     assert everything() == before
@@ -126,7 +105,7 @@ def test_while_it_restores(device: Device, root: Path, step: str) -> None:
     before = everything()
     archive(NOW + DAY_MS)
     compact(NOW + DAY_MS)
-    killed("restore", step, root, NOW + DAY_MS)
+    killed("restore", step, NOW + DAY_MS)
     assert once(everything()) == before  # what is there twice is the same
     restore(device.pk, 0, NOW + DAY_MS, pause=no_pause)
     assert {name: in_rows(name) for name in before} == before  # type: ignore[arg-type]
@@ -139,6 +118,6 @@ def test_after_half_a_restoring_the_archiver_puts_all_of_it_back(device: Device,
     archive(NOW + DAY_MS)
     compact(NOW + DAY_MS)
     before = everything()
-    killed("restore", "inserted", root, NOW + DAY_MS)
+    killed("restore", "inserted", NOW + DAY_MS)
     archive(NOW + DAY_MS)
     assert everything() == before

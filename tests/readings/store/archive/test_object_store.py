@@ -1,14 +1,9 @@
 """The archive in an object store: the same as in a folder, and nobody waits for ever for one that does not answer."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
 from pytest_django import Settings
 
 from devices.models import Device
@@ -24,12 +19,10 @@ from readings.store.archive.place import archive as place
 from readings.store.archive.place import place_at
 from readings.store.archive.restoring import restore
 from tests.object_store import CREDENTIALS, ObjectStore, object_store
-from tests.processes import ROOT, database_url
 from tests.readings import bulk
 from tests.readings.store.archive.stored import (
     NOW,
     T0,
-    Row,
     archive,
     compact,
     everything,
@@ -37,8 +30,10 @@ from tests.readings.store.archive.stored import (
     measure,
     named,
     no_pause,
+    once,
     spans,
 )
+from tests.readings.store.killed import killed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -101,7 +96,7 @@ def test_killed_while_it_rewrites_a_file(store: ObjectStore, device: Device, ste
     bulk.store(device, [bulk.Answer(T0 + 77, 0, (1, 2))])
     DirtyBucket.objects.all().delete()
     before = everything()
-    killed("archive", step, store)
+    killed("archive", step, NOW)
     assert once(everything()) == once(before)
     archive()
     assert everything() == before
@@ -116,27 +111,10 @@ def test_killed_while_it_restores(store: ObjectStore, device: Device) -> None:
     measure(device, step_s=600)
     before = everything()
     archive()
-    killed("restore", "inserted", store)
+    killed("restore", "inserted", NOW)
     assert once(everything()) == before
     restore(device.pk, 0, NOW, pause=no_pause)
     assert {name: in_rows(name) for name in before} == before  # type: ignore[arg-type]
-
-
-def killed(verb: str, step: str, store: ObjectStore) -> None:
-    connection.close()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": database_url(),
-        "CT6_ARCHIVE": store.uri,
-        "DJANGO_SETTINGS_MODULE": "ct6site.settings",
-    }
-    command = [sys.executable, "-m", "tests.readings.store.archive.killed", verb, step, str(NOW)]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, timeout=60, check=False)
-    assert ended.returncode == -signal.SIGKILL
-
-
-def once(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    return {name: sorted(set(rows), key=lambda row: row[:2]) for name, rows in found.items()}
 
 
 def test_forgetting_a_device_removes_its_files_only(store: ObjectStore, device: Device) -> None:
