@@ -243,14 +243,14 @@ class Intake:
         if unit.copies[arrival.way].holds(arrival.payload, arrival.steady_ms):
             self._oddities.note(Oddity.DUPLICATE, known.assy, arrival.steady_ms / 1000, f"from {arrival.source}")
             return
-        if unit.silent and unit.heard is not None:
-            silent_s = (arrival.steady_ms - unit.heard.arrival.steady_ms) // 1000
-            log.info("A unit answers again", unit=known.assy, name=known.name, silent_s=silent_s)
+        before_ms = arrival.steady_ms if unit.heard is None else unit.heard.arrival.steady_ms
         if (former := unit.newest.get(arrival.way)) is not None:
             arrival = arrival.behind(former)
             heard = replace(heard, arrival=arrival)
         unit.newest[arrival.way] = arrival
-        unit.heard, unit.silent = heard, False
+        if unit.hear(heard):
+            silent_s = (arrival.steady_ms - before_ms) // 1000
+            log.info("A unit answers again", unit=known.assy, name=known.name, silent_s=silent_s)
         if arrival.way is Way.AYT and unit.regularity.note(arrival.steady_ms):
             log_regularity(known, unit.regularity)
         before = unit.ways.current
@@ -324,15 +324,15 @@ class Intake:
     def _say_silent(self, steady_ms: int) -> None:
         silent: list[KnownUnit] = []
         for unit in self._units.values():
-            if unit.silent or unit.heard is None or unit.known is None:
+            if unit.is_silent or unit.heard is None or unit.known is None:
                 continue
             silence_ms = max(self._silence_ms, unit.ways.silent_after_ms)
             # What waits on disk was heard too.
             heard_ms = max(unit.heard.arrival.steady_ms, self._shown_ms.get(unit.known.assy, 0))
             if steady_ms - heard_ms > silence_ms and not unit.claim.contested:
-                unit.silent = True
+                unit.silent_since_ms = steady_ms
                 silent.append(unit.known)
-        self.units_answering = sum(not unit.silent for unit in self._units.values())
+        self.units_answering = sum(not unit.is_silent for unit in self._units.values())
         _log_silent(silent)
 
     def _hand_over_newest(self) -> None:

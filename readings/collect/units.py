@@ -44,7 +44,7 @@ class Unit:
     heard: Heard | None = None
     newest: dict[Way, Arrival] = field(default_factory=dict)
     measured: Arrival | None = None
-    silent: bool = False
+    silent_since_ms: int | None = None  # of the steady clock, when its silence was told
     kept_back: list[Heard] = field(default_factory=list)
     waiting: list[Heard] = field(default_factory=list)
     uptime: tuple[Heard, Question] | None = None  # asked for the first that waits
@@ -52,6 +52,18 @@ class Unit:
     mean_is_cut: bool = False
     # Answers from before this moment of the steady clock are lost: the mean after it does not reach back over them.
     lost_before_ms: int | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        return self.silent_since_ms is not None
+
+    def hear(self, heard: Heard) -> bool:
+        """Whether that ends its silence: what came before it was told, and waited, does not."""
+        self.heard = heard
+        if self.silent_since_ms is None or heard.arrival.steady_ms <= self.silent_since_ms:
+            return False
+        self.silent_since_ms = None
+        return True
 
     def cut_mean(self) -> None:
         """What comes next tells nothing about the time before it."""
@@ -71,7 +83,7 @@ class Unit:
 
     def leave_out(self, heard: Heard, *, is_last: bool) -> None:
         """It is stored already, and was the last one that was where that `is_last`."""
-        self.heard, self.silent = heard, False
+        self.hear(heard)
         self.newest[heard.arrival.way] = heard.arrival
         self.ways.leave_out(heard.arrival.way, heard.arrival.steady_ms, is_last=is_last)
 

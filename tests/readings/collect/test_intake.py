@@ -440,6 +440,21 @@ def test_a_silent_unit_is_said_once_and_its_return_too(
     assert collecting.intake.units_answering == 1
 
 
+def test_what_waited_since_before_a_silence_does_not_end_it(
+    collecting: Collecting, caplog: pytest.LogCaptureFixture
+) -> None:
+    collecting.intake.wait_no_more()  # nobody tells the uptime
+    collecting.take(arrival(0))
+    for second in range(1, 30):
+        collecting.take(arrival(second * 1000), at_ms=60_000 + second * 1000)
+    assert caplog.text.count("A unit does not answer any more") == 1
+    assert "A unit answers again" not in caplog.text
+    assert collecting.intake.units_answering == 0
+    assert len(windows()) == 30
+    collecting.take(arrival(90_000))
+    assert caplog.text.count("A unit answers again") == 1
+
+
 def test_many_silent_units_are_one_line(collecting: Collecting, caplog: pytest.LogCaptureFixture) -> None:
     collecting.take(
         *(arrival(0, answer_of(f"ASY0398_V003.300_SN{n:08d}"), address=f"127.20.0.{n}") for n in range(1, 31))
