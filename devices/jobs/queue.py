@@ -158,8 +158,9 @@ def _ready(now: datetime) -> JobQuerySet:
 
 
 def _first_of_each_unit(jobs: JobQuerySet) -> list[int]:
+    """Sorted here: for the order of a primary key MySQL goes through all past jobs."""
     first: dict[int, int] = {}
-    for job_id, device_id in jobs.order_by("pk").values_list("pk", "device_id"):
+    for job_id, device_id in sorted(jobs.order_by().values_list("pk", "device_id")):
         first.setdefault(device_id, job_id)
     return list(first.values())
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
@@ -457,7 +458,7 @@ def test_past_jobs_cost_nothing(device: Device) -> None:
 def test_no_look_goes_through_all_jobs(device: Device) -> None:
     past_jobs(device, 3000)
     job_of(device)
-    searched, scanned, plan = told_plan(queue._ready(NOW).order_by("pk"))
+    searched, scanned, plan = told_plan(queue._ready(NOW).order_by())
     assert searched
     assert not scanned
     assert "device_id_" not in plan  # the key by which all past jobs of a unit are found
@@ -471,6 +472,8 @@ def told_plan(rows: QuerySet[Job]) -> tuple[bool, bool, str]:
     if connection.vendor == "sqlite":
         plan = rows.explain()
         return "SEARCH" in plan, "SCAN devices_job" in plan, " ".join(re.findall(r"INDEX (\w+)", plan))
+    with connection.cursor() as cursor, suppress(OperationalError):  # MySQL 9 tells it in another form else
+        cursor.execute("SET SESSION explain_json_format_version = 1")
     plan = rows.explain(format="JSON")  # quoted once more or not, depending on the version
     ways = set(re.findall(r"\Waccess_type\W+(\w+)", plan))
     return (
