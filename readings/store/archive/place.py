@@ -1,7 +1,7 @@
-"""Where the archive's files lie: a folder, or an object store (S3 and what else ``pyarrow.fs`` opens by a URI).
+"""Where the archive's files lie: a folder, or an object store (S3, Google's, Azure's).
 
 A file is whole or not there: a folder gets it under a temporary name first, forced onto the disk and then renamed;
-an object store shows an object only once all of it has arrived.
+an object store shows an object only once all of it has arrived (Azure's shows an empty one until then).
 """
 
 import hashlib
@@ -11,21 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from pyarrow import ArrowException, fs
 
 from readings.archive_models import ArchiveFile
-from readings.store.archive import s3
+from readings.store.archive import abfs, gs, s3
 from readings.store.archive.errors import ArchiveOff, ArchiveUnreachable, FileMissing
+from readings.store.archive.uris import without_secrets
+from readings.turn import Step, no_step
 
-Step = Callable[[str], None]
-"""Called with the name of each step that has been taken; tests end the process there."""
-
-
-def no_step(_name: str) -> None:
-    pass
+_OPENERS: Final[dict[str, Callable[[str], tuple[Any, str]]]] = {
+    **dict.fromkeys(s3.SCHEMES, s3.open_s3),
+    **dict.fromkeys(gs.SCHEMES, gs.open_gs),
+    **dict.fromkeys(abfs.SCHEMES, abfs.open_abfs),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Place:
         return not isinstance(self._store, fs.LocalFileSystem)
 
     def unreachable(self, reason: object) -> ArchiveUnreachable:
-        return ArchiveUnreachable(s3.without_secrets(self.root), reason)
+        return ArchiveUnreachable(without_secrets(self.root), gs.plainly(reason))
 
     def write(self, path: str, content: bytes, step: Step = no_step) -> None:
         with self._reached():
@@ -132,10 +133,9 @@ def archive() -> Place:
 def place_at(root: str) -> Place:
     """A folder's absolute path, or a URI. Raises ArchiveUnreachable where it names no store that we can open."""
     try:
-        is_s3 = root.startswith(f"{s3.SCHEME}://")
-        store, base = s3.open_s3(root) if is_s3 else fs.FileSystem.from_uri(root)
+        store, base = _OPENERS.get(root.partition("://")[0], fs.FileSystem.from_uri)(root)
     except (OSError, ValueError, ArrowException) as error:
-        raise ArchiveUnreachable(s3.without_secrets(root), error) from error
+        raise ArchiveUnreachable(without_secrets(root), error) from error
     return Place(root, store, base.rstrip("/"))
 
 

@@ -5,11 +5,13 @@ sends each file in three requests.
 """
 
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pyarrow import fs
 
-SCHEME: Final = "s3"
+from readings.store.archive.uris import options_of
+
+SCHEMES: Final = ("s3",)
 _OPTIONS: Final = ("region", "scheme", "endpoint_override", "tls_ca_file_path")
 _REGION_OF_OTHERS: Final = "us-east-1"  # who has a store of his own seldom has regions
 _TRIES: Final = 2  # of a request, each of which waits for three seconds without a byte
@@ -19,9 +21,7 @@ _CONNECT_TIMEOUT_S: Final = 3.0
 def open_s3(uri: str) -> tuple[Any, str]:
     """The store, and the path of its folder. Raises ValueError for what the URI may not say, and OSError."""
     parts = urlsplit(uri)
-    options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-    if unknown := sorted(options.keys() - set(_OPTIONS)):
-        raise ValueError(f"{', '.join(unknown)} is not known; known are {', '.join(_OPTIONS)}")
+    options = options_of(parts, _OPTIONS)
     bucket = parts.netloc.rpartition("@")[2]
     if "region" not in options:
         if "endpoint_override" not in options:  # the library would go and look for it
@@ -35,13 +35,6 @@ def open_s3(uri: str) -> tuple[Any, str]:
         allow_delayed_open=True,  # a file in one request
     )
     return store, f"{bucket}{unquote(parts.path)}"
-
-
-def without_secrets(uri: str) -> str:
-    """The URI as people may see it."""
-    before, separator, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{before}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else uri
 
 
 def _keys(parts: SplitResult) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 
 from readings.store.archive.errors import ArchiveUnreachable, FileMissing
 from readings.store.archive.place import place_at
-from readings.store.archive.s3 import without_secrets
+from readings.store.archive.uris import without_secrets
 
 PATH = "port_readings/device=1/day=2026-05-04/10-00000000.parquet"
 
@@ -84,6 +84,8 @@ def test_an_option_that_nobody_knows_is_said() -> None:
     [
         ("s3://someone:secret@bucket/ct6?region=x", "s3://bucket/ct6?region=x"),
         ("s3://bucket/a@b", "s3://bucket/a@b"),
+        ("abfs://bucket@someone/ct6", "abfs://bucket@someone/ct6"),
+        ("gs://bucket/ct6?scheme=http&sig=secret&odd", "gs://bucket/ct6?scheme=http&sig=...&odd=..."),
         ("/var/lib/ct6@home/archive", "/var/lib/ct6@home/archive"),
     ],
 )
