@@ -22,7 +22,7 @@ from devices.ct6.sweep import NotSwept, networks_from
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
-_STORES = ("file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs")
+_STORES = ("file", "s3", "gs", "gcs", "abfs", "abfss")
 
 
 class WrongSetting(ImproperlyConfigured):
@@ -124,7 +124,7 @@ def read_archive(name: str, default: Path) -> str:
     scheme, is_uri, rest = text.partition("://")
     if not is_uri:
         return str(read_folder(name, default))
-    if scheme not in _STORES and not scheme.startswith("fsspec+"):
+    if scheme not in _STORES:
         problem = f"starts with {scheme!r}; known are off, a folder, and {', '.join(_STORES)}"
         raise WrongSetting(name, problem, "s3://my-bucket/ct6?region=eu-central-1")
     if scheme == "file" and not rest.startswith("/"):

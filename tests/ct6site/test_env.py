@@ -209,7 +209,8 @@ def test_an_archive_is_off_a_folder_or_a_store(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("ftp://host/ct6", "starts with 'ftp'; known are off, a folder, and file, s3"),
+        ("ftp://host/ct6", "starts with 'ftp'; known are off, a folder, and file, s3, gs, gcs, abfs, abfss"),
+        ("hdfs://host/ct6", "starts with 'hdfs'; known are off, a folder, and file, s3"),
         ("s3://", r"names no bucket.* CT6_ARCHIVE=s3://my-bucket/ct6"),
         ("file://archive", "is no absolute path"),
         (__file__, "is no folder"),
