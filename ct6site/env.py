@@ -124,13 +124,14 @@ def read_archive(name: str, default: Path) -> str:
     scheme, is_uri, rest = text.partition("://")
     if not is_uri:
         return str(read_folder(name, default))
-    if scheme not in _STORES:
-        problem = f"starts with {scheme!r}; known are off, a folder, and {', '.join(_STORES)}"
+    if scheme not in _STORES and not scheme.startswith("fsspec+"):
+        problem = f"starts with {scheme!r}; known are off, a folder, and {', '.join(_STORES)}, fsspec+..."
         raise WrongSetting(name, problem, "s3://my-bucket/ct6?region=eu-central-1")
     if scheme == "file" and not rest.startswith("/"):
         raise WrongSetting(name, f"is {text!r}, which is no absolute path", "file:///var/lib/ct6/archive")
     if not rest.strip("/"):
-        raise WrongSetting(name, "names no bucket", f"{scheme}://my-bucket/ct6")
+        example = "container@account.dfs.core.windows.net" if scheme.startswith("abfs") else "my-bucket"
+        raise WrongSetting(name, "names no bucket", f"{scheme}://{example}/ct6")
     return text
 
 

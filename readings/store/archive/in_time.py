@@ -16,14 +16,13 @@ T = TypeVar("T")
 
 _ANSWER_S = 10.0
 _AT_ONCE: Final = 16  # those included that the library still waits for
-_SLOWEST: Final = 20_000  # bytes per second, of a line that is still waited for
+_SLOWEST: Final = 200_000  # bytes per second, of a line that is still waited for
 
 
 class InTime:
     """As much of a file system of ``pyarrow.fs`` as ``Place`` uses.
 
-    What changes something begins once the store has answered, and is not left then: done later than we know, it could
-    empty or remove a file that was written anew and named meanwhile.
+    What changes something begins once the store has answered, and is not left then.
     """
 
     def __init__(self, store: Any) -> None:
@@ -32,12 +31,12 @@ class InTime:
 
     @contextmanager
     def open_output_stream(self, path: str) -> Iterator[BytesIO]:
-        """Sent when it is closed, unless it is there already: Azure's store empties a file before writing it anew."""
+        """Sent when it is closed: Azure's store shows a file from its first byte on."""
         content = BytesIO()
         yield content
-        if not self._holds(path, content.getvalue()):
-            with self._store.open_output_stream(path) as stream:
-                stream.write(content.getvalue())
+        self.get_file_info(path)
+        with self._store.open_output_stream(path) as stream:
+            stream.write(content.getvalue())
 
     def open_input_file(self, path: str) -> Any:
         """All of a file at once, since who reads parts of it waits in the library."""
@@ -55,12 +54,6 @@ class InTime:
         """Nothing there is no error; Google's store has one for it that tells nothing."""
         if self.get_file_info(fs.FileSelector(path, allow_not_found=True, recursive=True)):
             self._store.delete_dir(path)
-
-    def _holds(self, path: str, content: bytes) -> bool:
-        try:
-            return bool(self.open_input_file(path).read() == content)
-        except FileNotFoundError:
-            return False
 
     def _within(self, limit_s: float, ask: Callable[[], T]) -> T:
         """What it answers. Raises TimeoutError, and what it raises itself."""

@@ -75,6 +75,7 @@ def _move(piece: Piece, place: Place, step: Step) -> int | None:
     table = files.joined(kind, [*(read_whole(kind, file) for file in old), rows])
     content = files.to_bytes(kind, table, device)
     new = described(piece, old, table, content)
+    new.path = place.path_for(new.path)
     place.write(new.path, content, step)
     if not files.from_bytes(kind, place.read(new.path), new.path).equals(table):
         raise FileDamaged(new.path, "what was read back is not what was written", piece.device_id)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from pyarrow import ArrowException, fs
 from readings.archive_models import ArchiveFile
 from readings.store.archive import abfs, gs, s3
 from readings.store.archive.errors import ArchiveOff, ArchiveUnreachable, FileMissing
-from readings.store.archive.uris import without_secrets
+from readings.store.archive.uris import refuse_cut_keys, without_secrets
 from readings.turn import Step, no_step
 
 _OPENERS: Final[dict[str, Callable[[str], tuple[Any, str]]]] = {
@@ -51,6 +52,13 @@ class Place:
 
     def unreachable(self, reason: object) -> ArchiveUnreachable:
         return ArchiveUnreachable(without_secrets(self.root), gs.plainly(reason))
+
+    def path_for(self, path: str) -> str:
+        """Where to write a file: in a store each attempt has a path of its own, so that nothing that an earlier one
+        has asked for, and the store does late, can touch a file that is named by then.
+        """
+        stem, dot, suffix = path.rpartition(".")
+        return f"{stem}-{token_hex(4)}{dot}{suffix}" if self.is_remote else path
 
     def write(self, path: str, content: bytes, step: Step = no_step) -> None:
         with self._reached():
@@ -133,9 +141,11 @@ def archive() -> Place:
 def place_at(root: str) -> Place:
     """A folder's absolute path, or a URI. Raises ArchiveUnreachable where it names no store that we can open."""
     try:
+        refuse_cut_keys(root)
         store, base = _OPENERS.get(root.partition("://")[0], fs.FileSystem.from_uri)(root)
     except (OSError, ValueError, ArrowException) as error:
-        raise ArchiveUnreachable(without_secrets(root), error) from error
+        shown = without_secrets(root)
+        raise ArchiveUnreachable(shown, str(error).replace(root, shown)) from error
     return Place(root, store, base.rstrip("/"))
 
 

@@ -15,14 +15,27 @@ def options_of(parts: SplitResult, known: Sequence[str]) -> dict[str, str]:
     return options
 
 
+def refuse_cut_keys(uri: str) -> None:
+    """Raises ValueError, which tells nothing of them, for keys that a character of theirs cuts into pieces."""
+    host, _, path = uri.partition("://")[2].partition("/")
+    if "@" in path and ":" in host and "@" not in host:
+        raise ValueError("/ # ? @ or : in a key is written as %2F %23 %3F %40 %3A")
+
+
 def without_secrets(uri: str) -> str:
     """The URI as people may see it."""
     before, separator, rest = uri.partition("://")
     if not separator:
         return uri
-    address, mark, query = rest.partition("?")
-    host, slash, path = address.partition("/")
-    user, _, host = host.rpartition("@")
-    shown = f"{user}@" if user and ":" not in user else ""  # a container, not a key
-    options = (one if one.partition("=")[0] in _TOLD else f"{one.partition('=')[0]}=..." for one in query.split("&"))
-    return f"{before}://{shown}{host}{slash}{path}{mark}{'&'.join(options) if mark else ''}"
+    keys, at, address = rest.rpartition("@")
+    shown = f"{keys}{at}" if ":" not in keys and "?" not in keys else ""  # a container, or a part of a path
+    address, mark, query = address.partition("?")
+    options = "&".join(map(_without_value, query.split("&")))
+    return f"{before}://{shown}{address}{mark}{options}"
+
+
+def _without_value(option: str) -> str:
+    name, is_one, _ = option.partition("=")
+    if name in _TOLD or not option:
+        return option
+    return f"{name}=..." if is_one else "..."

@@ -84,12 +84,6 @@ def test_as_any_other_store(place: Place) -> None:
     assert place.files() == []
 
 
-def test_a_file_that_is_there_is_not_emptied_to_be_written_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.write(PATH, b"content")
-    monkeypatch.setattr(place._store, "_store", SimpleNamespace(open_input_file=place._store._store.open_input_file))
-    place.write(PATH, b"content")
-
-
 def test_what_is_raised_in_time_is_raised() -> None:
     def say(_path: str) -> None:
         raise PermissionError("no")
@@ -124,6 +118,11 @@ def test_of_a_silent_store_not_ever_more_is_asked(monkeypatch: pytest.MonkeyPatc
         ("abfs://ct6@someone.blob.core.windows.net/ct6", "it names no container and account"),
         ("abfs://ct6@someone/ct6?sig=topsecret", r"\?sig=\.\.\. cannot be reached: sig is not known; known are scheme"),
         ("gs://someone@bucket/ct6", "do not accept username"),
+        (
+            "gs://someone:topsecret x@bucket/ct6",
+            "gs://bucket/ct6 cannot be reached: Cannot parse URI: 'gs://bucket/ct6",
+        ),
+        ("s3://someone:top/topsecret@bucket/ct6", "a key is written as %2F %23 %3F %40 %3A"),
     ],
 )
 def test_an_address_that_cannot_be_right_is_refused(uri: str, problem: str) -> None:

@@ -85,7 +85,9 @@ def test_an_option_that_nobody_knows_is_said() -> None:
         ("s3://someone:secret@bucket/ct6?region=x", "s3://bucket/ct6?region=x"),
         ("s3://bucket/a@b", "s3://bucket/a@b"),
         ("abfs://bucket@someone/ct6", "abfs://bucket@someone/ct6"),
-        ("gs://bucket/ct6?scheme=http&sig=secret&odd", "gs://bucket/ct6?scheme=http&sig=...&odd=..."),
+        ("gs://bucket/ct6?scheme=http&sig=secret&odd", "gs://bucket/ct6?scheme=http&sig=...&..."),
+        ("s3://AKIA:SEC/RET@bucket/ct6?region=x", "s3://bucket/ct6?region=x"),
+        ("s3://AKIA:SEC?RET@bucket/ct6", "s3://bucket/ct6"),
         ("/var/lib/ct6@home/archive", "/var/lib/ct6@home/archive"),
     ],
 )
