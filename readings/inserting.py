@@ -15,6 +15,22 @@ def leaving(key: str) -> str:
     return f"ON DUPLICATE KEY UPDATE {key} = {key}" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
 
 
+def adding(key: Sequence[str], sums: Sequence[str], least: Sequence[str], greatest: Sequence[str]) -> str:
+    """The ``tail`` for which rows that are there already take up those that come."""
+    is_mysql = connection.vendor == "mysql"
+
+    def new(name: str) -> str:
+        return f"VALUES({name})" if is_mysql else f"excluded.{name}"
+
+    def better(name: str, sign: str) -> str:
+        return f"{name} = CASE WHEN {name} IS NULL OR {new(name)} {sign} {name} THEN {new(name)} ELSE {name} END"
+
+    sets = [f"{name} = {name} + {new(name)}" for name in sums]
+    sets += [better(name, "<") for name in least] + [better(name, ">") for name in greatest]
+    head = "ON DUPLICATE KEY UPDATE" if is_mysql else f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET"
+    return f"{head} {', '.join(sets)}"
+
+
 def insert(head: str, rows: Sequence[Integers], tail: str = "") -> None:
     """``head`` VALUES ... ``tail``, of tuples of whole numbers, truths and None. Raises DatabaseError.
 

@@ -37,6 +37,8 @@ def fetch(parts: Iterable[Rows]) -> list[Row]:
 
 def numbers(rows: Sequence[Row], columns: int) -> NDArray[np.float64]:
     """A table of numbers, NaN where a value is NULL. Sums of power times ms stay exact up to 2**53."""
+    if rows and len(rows[0]) != columns:
+        raise ValueError(f"rows of {len(rows[0])} columns instead of {columns}")
     try:  # a third quicker than an array of rows, but not for NULL
         table = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=len(rows) * columns)
     except TypeError:

@@ -35,5 +35,10 @@ def mark_stale_from(device: int, zone: str, since_ms: int) -> None:
         DayZone.objects.filter(device_id=device).update(stale_from=since_ms)
 
 
+def are_stale(devices: Iterable[int]) -> bool:
+    """Whether some days of one of them may be of another zone."""
+    return DayZone.objects.stale().filter(device__in=devices).exists()
+
+
 def stale_devices() -> Iterable[int]:
     return list(DayZone.objects.stale().order_by("device_id").values_list("device_id", flat=True))

@@ -4,15 +4,16 @@ The database sums where the rows already lie, in the transaction of the caller. 
 of our own tables and columns only (hence S608 is let pass); values are parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from readings.inserting import adding, insert
 from readings.models import Rollup
 from readings.periods import HOUR_MS, day_edges, day_start, floor_hour, next_day_start
-from readings.store.lines import Lines, scaled_sum
+from readings.store.lines import Lines, RollupRow, scaled_sum
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,31 @@ class _Buckets:
 
 def forget(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int) -> None:
     """Delete the rollups of some lines that begin in [start_ms, end_ms)."""
+    if not ids:
+        return
     where, parameters = _where(lines, ids, start_ms, end_ms)
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table._meta.db_table} {where}", parameters)  # noqa: S608
+
+
+def lines_with(table: type[Rollup], lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> set[int]:
+    """Those of these lines of which a rollup begins in [start_ms, end_ms)."""
+    return _found(table, lines, ids, (start_ms, end_ms), "1 = 1")
+
+
+def lines_with_holes(table: type[Rollup], lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> set[int]:
+    """Those of which such a rollup lacks a sum: what is above it is more than the sum of its pieces."""
+    return _found(table, lines, ids, (start_ms, end_ms), _is_hole(lines))
+
+
+def add_to(table: type[Rollup], lines: Lines, rows: Sequence[RollupRow], bucket_of: Mapping[int, int]) -> None:
+    """Add minutes that are new to the hours, or days, that they are in; ``bucket_of`` tells these by their starts.
+
+    Right only where neither they nor what is there lack a sum.
+    """
+    head = f"INSERT INTO {table._meta.db_table} ({', '.join(lines.rollup_columns)})"
+    tail = adding((lines.key, "start"), (*lines.additive, *lines.sums), lines.least, lines.greatest)
+    insert(head, [(line, bucket_of[int(start or 0)], *rest) for line, start, *rest in rows], tail)
 
 
 def write_hours(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> None:
@@ -80,6 +103,8 @@ def pieces_of_day(lines: Lines, start_ms: int, end_ms: int) -> list[_Piece]:
 
 def _sum_up(lines: Lines, table: type[Rollup], ids: Sequence[int], buckets: _Buckets) -> None:
     """Write the rows of these buckets: none for a line that has no pieces in one."""
+    if not ids:
+        return
     # A sum of which only some pieces know the quantity must be scaled, which _fill_holes does exactly.
     parts = [
         lines.key,
@@ -125,7 +150,7 @@ def _where(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> tupl
 
 def _fill_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], buckets: _Buckets) -> None:
     """Give a sum to buckets of which only some pieces know a quantity; all the pieces of most know all or none."""
-    if not _any_hole(lines, table, ids, buckets):
+    if not lines_with_holes(table, lines, ids, buckets.start_ms, buckets.end_ms):
         return
     known_ms = "SUM(CASE WHEN {} IS NOT NULL THEN covered_ms + recovered_ms END)"
     parts = [f"SUM({name}), {known_ms.format(name)}" for name in lines.sums]
@@ -146,9 +171,16 @@ def _fill_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], buckets: 
         table._default_manager.filter(**{lines.key: line}, start=start_ms).update(**sums)
 
 
-def _any_hole(lines: Lines, table: type[Rollup], ids: Sequence[int], buckets: _Buckets) -> bool:
-    where, parameters = _where(lines, ids, buckets.start_ms, buckets.end_ms)
-    hole = " OR ".join(f"{name} IS NULL" for name in lines.sums)
+def _is_hole(lines: Lines) -> str:
+    return " OR ".join(f"{name} IS NULL" for name in lines.sums)
+
+
+def _found(table: type[Rollup], lines: Lines, ids: Sequence[int], span: tuple[int, int], condition: str) -> set[int]:
+    """The lines of the rollups that begin in a span and meet a condition."""
+    if not ids:
+        return set()
+    where, parameters = _where(lines, ids, *span)
+    select = f"SELECT DISTINCT {lines.key} FROM {table._meta.db_table}"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM {table._meta.db_table} {where} AND ({hole}) LIMIT 1", parameters)  # noqa: S608
-        return cursor.fetchone() is not None
+        cursor.execute(f"{select} {where} AND ({condition})", parameters)
+        return {line for (line,) in cursor.fetchall()}

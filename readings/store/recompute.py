@@ -1,7 +1,7 @@
 """One transaction: some dirty minutes of some devices, and the hours and days above them, computed anew."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,7 @@ from readings.store.gone import gone_of, left_alone, marks_of, readings_gone, te
 from readings.store.hours_and_days import forget, write_days, write_hours
 from readings.store.lines import DEVICE_LINES, PORT_LINES, Lines, RollupRow
 from readings.store.minutes import minute_rows
+from readings.store.newest_minutes import add_to_days, add_to_hours, behind_all_others
 from readings.store.old_minutes import made_of_minutes, require_rows, restoring_minutes
 
 LINES_PER_STATEMENT = 200
@@ -81,22 +82,30 @@ def _recompute(devices: Sequence[int], start_ms: int, end_ms: int, late_ms: int,
         locked = _locked_lines(devices)
         require_rows(devices, *made_of_minutes(start_ms, end_ms, set(locked[-1][1].values())))
         day_zones.note_written(locked[-1][1])
+        are_days_made = not day_zones.are_stale(devices)
         hours = floor_hour(start_ms), floor_hour(end_ms + HOUR_MS - 1)
         marks = marks_of(devices, hours[0])
         tell_late(marks, start_ms, end_ms)
         for lines, zones in locked:
             gone = gone_of(lines, marks)
             for ids in _batches(sorted(zones)):
+                new = set() if marks else behind_all_others(lines, ids, start_ms, end_ms)
                 with left_alone(lines, lines.minutes, (start_ms, end_ms), ids, gone.readings):
                     rows = _minutes_of(SomeLines(lines, ids, devices), start_ms, end_ms, late_ms, kept)
                     rows = without_known_hours(lines, rows, gone.minutes)
-                    forget(lines, lines.minutes, ids, start_ms, end_ms)
+                    forget(lines, lines.minutes, _without(new, ids), start_ms, end_ms)
                     insert(f"INSERT INTO {lines.minutes._meta.db_table} ({', '.join(lines.rollup_columns)})", rows)
+                new = add_to_hours(lines, new, rows)
                 with left_alone(lines, lines.hours, hours, ids, gone.minutes):
-                    write_hours(lines, ids, *hours)
+                    write_hours(lines, _without(new, ids), *hours)
                 for zone, same_days in _by_zone(ids, zones):
-                    write_days(lines, same_days, start_ms, end_ms, zone)
+                    added = add_to_days(lines, new & {*same_days}, rows, zone) if are_days_made else set[int]()
+                    write_days(lines, _without(added, same_days), start_ms, end_ms, zone)
     return True
+
+
+def _without(some: Container[int], ids: Sequence[int]) -> list[int]:
+    return [line for line in ids if line not in some]
 
 
 def recompute_stale_days(device: int, days: int) -> bool:
@@ -221,7 +230,8 @@ def _readings_near(some: SomeLines, start_ms: int, end_ms: int, late_ms: int, ke
     in_rows = _later(some.lines, silent, late_end_ms)
     for in_files in _later_in_files(some.lines, silent, some.devices, late_end_ms):
         in_rows = merged(in_files, in_rows)
-    return joined([found, in_rows])
+    # What was brought back from a file between the two looks is in rows by now.
+    return joined([found, merged(_later(some.lines, silent, late_end_ms), in_rows)])
 
 
 def _readings_in(some: SomeLines, after_ms: int, until_ms: int, kept: Kept | None) -> FloatArray:

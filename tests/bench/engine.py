@@ -21,13 +21,14 @@ from readings.models import DirtyBucket  # noqa: E402
 from readings.periods import HOUR_MS, MINUTE_MS, format_time  # noqa: E402
 from readings.quantities import ACTIVE_POWER  # noqa: E402
 from readings.store import rollups  # noqa: E402
-from tests.bench import ingest, signal  # noqa: E402
+from tests.bench import full_day, ingest, signal  # noqa: E402
 from tests.bench.archive import archive_figures  # noqa: E402
-from tests.bench.figures import ROUNDS, Figure, figure, median_s  # noqa: E402
+from tests.bench.figures import Figure, figure, median_s  # noqa: E402
 from tests.bench.month import month_figures  # noqa: E402
 from tests.bench.plots import plot_figures  # noqa: E402
 
 UNITS = 1000
+NEW_MINUTES = 5
 # Tried from the highest on; each takes half a minute.
 RATES = {"mariadb": (4000.0, 3500.0, 3000.0, 2500.0, 2000.0), "sqlite": (4000.0, 3000.0, 2000.0, 1000.0)}
 DAY_MS = 24 * HOUR_MS
@@ -60,24 +61,30 @@ def _rmem_max() -> int:
 
 
 def rollup_figures(engine: str) -> list[Figure]:
-    """One minute of all units among full hot minutes."""
+    """A new minute of all units, at the end of an hour and of a day that are full; and one that is computed again."""
     devices = signal.make_devices(UNITS)
-    signal.store_seconds(devices, NOW_MS - 4 * MINUTE_MS, NOW_MS)
-    rollups.roll_up_closed(NOW_MS + MINUTE_MS)
-    minute = NOW_MS - 2 * MINUTE_MS
+    first = NOW_MS - (NEW_MINUTES + 3) * MINUTE_MS
+    signal.store_seconds(devices, first, NOW_MS)
+    _roll_up_until(first + MINUTE_MS)
+    full_day.fill(first)
+    # The hour and the day are not yet the sums of what was copied.
+    DirtyBucket.objects.bulk_create([DirtyBucket(device=device, minute=first) for device in devices])
+    again_s = _roll_up_until(first + MINUTE_MS)
+    seconds = [_roll_up_until(first + nth * MINUTE_MS) for nth in range(2, NEW_MINUTES + 3)]
+    return [
+        figure(named(f"rollup_minute_{UNITS}_units_s", engine), statistics.median(seconds[1:]), "s"),
+        figure(named(f"rollup_minute_again_{UNITS}_units_s", engine), again_s, "s"),
+    ]
 
-    def roll_up() -> None:
-        DirtyBucket.objects.bulk_create([DirtyBucket(device=device, minute=minute) for device in devices])
-        started = time.perf_counter()
-        rolled = rollups.roll_up_closed(NOW_MS + MINUTE_MS)
-        seconds.append(time.perf_counter() - started)
-        if rolled.minutes != len(devices):
-            raise SystemExit(f"rolled up {rolled.minutes} minutes instead of {len(devices)}")
 
-    seconds: list[float] = []
-    for _ in range(ROUNDS):
-        roll_up()
-    return [figure(named(f"rollup_minute_{UNITS}_units_s", engine), statistics.median(seconds), "s")]
+def _roll_up_until(end_ms: int) -> float:
+    """The seconds that the minute of all units that is due by then takes."""
+    started = time.perf_counter()
+    rolled = rollups.roll_up_closed(end_ms + rollups.late_ms() + 1)
+    seconds = time.perf_counter() - started
+    if rolled.minutes != UNITS:
+        raise SystemExit(f"rolled up {rolled.minutes} minutes instead of {UNITS}")
+    return seconds
 
 
 def series_figures(engine: str, client: Client) -> list[Figure]:

@@ -59,7 +59,7 @@ class TestAtTheSameTime:
             store_reading(device, T0 + minute * MINUTE_MS + 1_000, 1_000, [1.0])
         half_past = T0 + 30 * MINUTE_MS
         other = in_thread(lambda: recompute([device.pk], half_past, half_past + MINUTE_MS, late_ms()))
-        with meanwhile(other, lambda sql: sql.startswith("DELETE") and "porthour" in sql):
+        with meanwhile(other, lambda sql: sql.startswith("INSERT") and "porthour" in sql):
             roll_up_closed(LATER, limit_minutes=1, pause=no_pause)
         ended(other)
         assert PortHour.objects.get().covered_ms == 2_000
