@@ -41,6 +41,3 @@ class Turn:
     @property
     def is_over(self) -> bool:
         return self.limit_s is not None and self.clock() - self.started > self.limit_s
-
-    def let_others_write(self) -> None:
-        let_others_write(self.pause)

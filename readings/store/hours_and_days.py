@@ -45,17 +45,17 @@ def forget(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int,
         cursor.execute(f"DELETE FROM {table._meta.db_table} {where}", parameters)  # noqa: S608
 
 
-def lines_with(table: type[Rollup], lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> set[int]:
+def lines_with(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int) -> set[int]:
     """Those of these lines of which a rollup begins in [start_ms, end_ms)."""
-    return _found(table, lines, ids, (start_ms, end_ms), "1 = 1")
+    return _found(lines, table, ids, (start_ms, end_ms), "1 = 1")
 
 
-def lines_with_holes(table: type[Rollup], lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> set[int]:
+def lines_with_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], start_ms: int, end_ms: int) -> set[int]:
     """Those of which such a rollup lacks a sum: what is above it is more than the sum of its pieces."""
-    return _found(table, lines, ids, (start_ms, end_ms), _is_hole(lines))
+    return _found(lines, table, ids, (start_ms, end_ms), _is_hole(lines))
 
 
-def add_to(table: type[Rollup], lines: Lines, rows: Sequence[RollupRow], bucket_of: Mapping[int, int]) -> None:
+def add_to(lines: Lines, table: type[Rollup], rows: Sequence[RollupRow], bucket_of: Mapping[int, int]) -> None:
     """Add minutes that are new to the hours, or days, that they are in; ``bucket_of`` tells these by their starts.
 
     Right only where neither they nor what is there lack a sum.
@@ -150,7 +150,7 @@ def _where(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: int) -> tupl
 
 def _fill_holes(lines: Lines, table: type[Rollup], ids: Sequence[int], buckets: _Buckets) -> None:
     """Give a sum to buckets of which only some pieces know a quantity; all the pieces of most know all or none."""
-    if not lines_with_holes(table, lines, ids, buckets.start_ms, buckets.end_ms):
+    if not lines_with_holes(lines, table, ids, buckets.start_ms, buckets.end_ms):
         return
     known_ms = "SUM(CASE WHEN {} IS NOT NULL THEN covered_ms + recovered_ms END)"
     parts = [f"SUM({name}), {known_ms.format(name)}" for name in lines.sums]
@@ -175,7 +175,7 @@ def _is_hole(lines: Lines) -> str:
     return " OR ".join(f"{name} IS NULL" for name in lines.sums)
 
 
-def _found(table: type[Rollup], lines: Lines, ids: Sequence[int], span: tuple[int, int], condition: str) -> set[int]:
+def _found(lines: Lines, table: type[Rollup], ids: Sequence[int], span: tuple[int, int], condition: str) -> set[int]:
     """The lines of the rollups that begin in a span and meet a condition."""
     if not ids:
         return set()

@@ -32,7 +32,7 @@ from readings.store.due_to_go import (
     is_moving,
     lines_of,
 )
-from readings.turn import Turn
+from readings.turn import Turn, let_others_write
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def let_go_tonight(now_ms: int, *, turn: Turn) -> LetGo:
 def _took(turn: Turn, step: str) -> None:
     """Raises _OutOfTime."""
     turn.step(step)
-    turn.let_others_write()
+    let_others_write(turn.pause)
     if turn.is_over:
         raise _OutOfTime
 

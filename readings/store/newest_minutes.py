@@ -22,7 +22,7 @@ def behind_all_others(lines: Lines, ids: Sequence[int], start_ms: int, end_ms: i
     """
     if end_ms - start_ms > AT_MOST_MS:
         return set()
-    return set(ids) - lines_with(lines.minutes, lines, ids, start_ms, floor_hour(end_ms) + 2 * HOUR_MS)
+    return set(ids) - lines_with(lines, lines.minutes, ids, start_ms, floor_hour(end_ms) + 2 * HOUR_MS)
 
 
 def add_to_hours(lines: Lines, ids: set[int], rows: Sequence[RollupRow]) -> set[int]:
@@ -34,8 +34,8 @@ def add_to_hours(lines: Lines, ids: set[int], rows: Sequence[RollupRow]) -> set[
         return ids
     hours = {start: floor_hour(start) for start in starts}
     first, end_ms = min(hours.values()), max(hours.values()) + HOUR_MS
-    done = ids - lines_with_holes(lines.minutes, lines, sorted(ids), first, end_ms)
-    add_to(lines.hours, lines, [row for row in rows if row[0] in done], hours)
+    done = ids - lines_with_holes(lines, lines.minutes, sorted(ids), first, end_ms)
+    add_to(lines, lines.hours, [row for row in rows if row[0] in done], hours)
     return done
 
 
@@ -48,8 +48,8 @@ def add_to_days(lines: Lines, ids: set[int], rows: Sequence[RollupRow], zone: Zo
     first, end_ms = min(days.values()), next_day_start(max(days.values()), zone)
     if first % HOUR_MS or end_ms % HOUR_MS:
         return set()
-    done = ids - lines_with_holes(lines.hours, lines, sorted(ids), first, end_ms)
-    add_to(lines.days, lines, [row for row in rows if row[0] in done], days)
+    done = ids - lines_with_holes(lines, lines.hours, sorted(ids), first, end_ms)
+    add_to(lines, lines.days, [row for row in rows if row[0] in done], days)
     return done
 
 

@@ -16,7 +16,7 @@ from readings.store.archive.layout import DAY_MS, MINUTES, READINGS, Kind, floor
 from readings.store.archive.moving import move
 from readings.store.archive.rows import Piece, beginnings, first_moments, newest_moment, next_moment
 from readings.store.archive.together import LEAST_HOT_MS, minutes_before
-from readings.turn import Turn
+from readings.turn import Turn, let_others_write
 
 Devices = list[int] | None
 """Ids; None means all."""
@@ -88,7 +88,7 @@ def _move_all(pieces: Iterator[Piece], turn: Turn | None) -> Archived:
         if moved is not None:
             done.pieces += 1
             done.rows += moved
-        turn.let_others_write()
+        let_others_write(turn.pause)
     return done
 
 
